@@ -30,6 +30,7 @@ import { connectTo } from './sessions.ts'
 import { isMysqlTransient, isTransientBeforeLogin } from './transaction.ts'
 import { translateSql } from './translate.ts'
 import { MysqlWriter } from './writer.ts'
+import { backquotedName } from '../../shared/sql-text.ts'
 
 export interface MysqlDatabase extends SqlDatabase {
   readonly flavour: 'mysql' | 'mariadb'
@@ -50,9 +51,6 @@ const VIEWS = `SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHE
   AND TABLE_TYPE <> 'BASE TABLE' LIMIT 1`
 const TRIGGERS = `SELECT TRIGGER_NAME, EVENT_OBJECT_TABLE FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = DATABASE()
   AND LOWER(EVENT_OBJECT_TABLE) IN ${NAMES} AND DEFINER <> CURRENT_USER() LIMIT 1`
-
-/** Quotes a name so that it is valid in every sql_mode. */
-const ticked = (name: string): string => `\`${name.replaceAll('`', '``')}\``
 
 type Ask = (sql: string) => Promise<readonly SqlRow[]>
 
@@ -95,14 +93,14 @@ export async function openMysql(
  */
 async function refuseViews(ask: Ask, label: string): Promise<void> {
   const [view] = await ask(VIEWS)
-  if (view !== undefined) throw nameConflictError({ what: `VIEW ${ticked(String(view[0]))}` }, label)
+  if (view !== undefined) throw nameConflictError({ what: `VIEW ${backquotedName(String(view[0]))}` }, label)
 }
 
 /** Refuses other accounts' triggers on catalog tables; needs TRIGGER to see them. @throws SluiceError TABLE_REFUSED */
 async function refuseTriggers(ask: Ask, label: string): Promise<void> {
   const [trigger] = await ask(TRIGGERS)
   if (trigger === undefined) return
-  throw nameConflictError({ what: `TRIGGER ${ticked(String(trigger[0]))}`, on: String(trigger[1]) }, label)
+  throw nameConflictError({ what: `TRIGGER ${backquotedName(String(trigger[0]))}`, on: String(trigger[1]) }, label)
 }
 
 class Store implements MysqlDatabase {

@@ -58,7 +58,7 @@ export async function planObjects(
     const chosen = wanted.filter(
       (object) => !isPrimary(object) && options.includes(objectOptions(object)) && !isNumbered(object, plan),
     )
-    const there = await onSide('target', () => to.objects().list(plan.target, signal))
+    const there = chosen.length === 0 ? [] : await onSide('target', () => to.objects().list(plan.target, signal))
     found.set(name, await planTableObjects(chosen, there, passage, { to, names, primary: wanted.find(isPrimary) }))
   }
   return found

@@ -15,8 +15,7 @@ import type { MysqlSession } from '../session.ts'
 import { closeMysqlChunk } from '../copy/commit.ts'
 import { mysqlCanonicalDigest } from '../copy/digest.ts'
 import { mysqlSourceError, mysqlTargetError } from '../copy/errors.ts'
-import { mysqlTableSql } from '../copy/names.ts'
-import { ticked } from '../partition/maintenance/options.ts'
+import { backquotedTable, mysqlTableSql } from '../copy/names.ts'
 import { mysqlRangeCondition } from '../copy/ranges.ts'
 import { refuseMysqlHiddenColumns } from '../copy/hidden-columns.ts'
 import { interruptibleMysql } from '../copy/sessions.ts'
@@ -114,7 +113,7 @@ function refuseUnfit({ table }: RemoveRequest, { engine }: MysqlTableShape): voi
     throw new SluiceError('TABLE_REFUSED', `${where} is a table of ${engine ?? ''}, which has no transactions`, {
       where,
       reason: 'rows that were not proved could be removed',
-      hint: `ALTER TABLE ${ticked(table.table)} ENGINE = InnoDB, then run the same command again`,
+      hint: `ALTER TABLE ${backquotedTable(table.table)} ENGINE = InnoDB, then run the same command again`,
     })
   }
 }

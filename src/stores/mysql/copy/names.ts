@@ -1,6 +1,7 @@
 /** Table names, in SQL and in the patterns of users. */
 import { quotedTable, type TableName } from '../../../model/copy/column-type.ts'
 import { foldedText, namePattern } from '../../../shared/name-pattern.ts'
+import { backquotedName } from '../../../shared/sql-text.ts'
 import { quoted } from '../load.ts'
 
 export { quoted } from '../load.ts'
@@ -18,6 +19,11 @@ export function isNull(name: string): string {
 /** `"db"."table"`, for sessions of sluice, which have ANSI_QUOTES. */
 export function mysqlTableSql({ schema, name }: TableName): string {
   return schema === undefined ? quoted(name) : `${quoted(schema)}.${quoted(name)}`
+}
+
+/** The qualified name of a table in backticks, which every sql_mode accepts. */
+export function backquotedTable({ schema, name }: TableName): string {
+  return schema === undefined ? backquotedName(name) : `${backquotedName(schema)}.${backquotedName(name)}`
 }
 
 export type TablePattern = {

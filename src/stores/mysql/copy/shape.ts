@@ -4,7 +4,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { ChunkRequest } from '../../../model/copy/target-port.ts'
 import type { MysqlSession } from '../session.ts'
 import { groupBy } from '../../../shared/group-by.ts'
-import { ticked } from '../partition/maintenance/options.ts'
+import { backquotedTable } from './names.ts'
 
 export type MysqlTableShape = {
   /** Null if there is no such table. */
@@ -41,7 +41,7 @@ export function refuseUnfitEngine({ table }: ChunkRequest, { engine }: MysqlTabl
   if (engine !== 'InnoDB') {
     throw new SluiceError('TABLE_REFUSED', `${where} is a table of ${engine}, which has no transactions`, {
       reason: 'rows of a failed chunk would stay in it',
-      hint: `change its engine: ALTER TABLE ${ticked(table.table)} ENGINE = InnoDB; or copy into another table`,
+      hint: `change its engine: ALTER TABLE ${backquotedTable(table.table)} ENGINE = InnoDB; or copy into another table`,
     })
   }
 }

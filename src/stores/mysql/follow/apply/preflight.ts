@@ -11,7 +11,7 @@ import {
 import type { ChangeRequest, ChangeTable, FollowRefusal, TargetPreflight } from '../../../../model/follow/port.ts'
 import { isSortable } from '../../copy/ranges.ts'
 import { baseTypeName, isByBytes, isText } from '../../copy/types.ts'
-import { ticked } from '../../partition/maintenance/options.ts'
+import { backquotedTable } from '../../copy/names.ts'
 import { backquotedName } from '../../../../shared/sql-text.ts'
 import type { MysqlSession } from '../../session.ts'
 import { mayStage, missingRights, seesTriggers } from './rights.ts'
@@ -29,7 +29,7 @@ const RULES: ApplyRules = {
   foreignKeys: 'unchecked',
   scans: false,
   overwrites: true,
-  dropIndex: (table, index) => `ALTER TABLE ${ticked(table)} DROP INDEX ${backquotedName(index)}`,
+  dropIndex: (table, index) => `ALTER TABLE ${backquotedTable(table)} DROP INDEX ${backquotedName(index)}`,
 }
 
 type Findings = { readonly refusals: FollowRefusal[]; readonly notes: string[] }
@@ -116,7 +116,7 @@ async function inspectTable(
   if (request.catchingUp === true && own.length > 0) {
     refuse(
       `foreign keys of ${name} may refuse rows until the table has caught up: ${own.join(', ')}`,
-      droppedHint(own.map((key) => `ALTER TABLE ${ticked(table)} DROP FOREIGN KEY ${backquotedName(key)}`)),
+      droppedHint(own.map((key) => `ALTER TABLE ${backquotedTable(table)} DROP FOREIGN KEY ${backquotedName(key)}`)),
     )
   }
 }

@@ -4,8 +4,7 @@ import { SluiceError } from '../../../../shared/errors.ts'
 import { millisText } from '../../../../shared/figures.ts'
 import type { FollowedTable } from '../../../../model/follow/port.ts'
 import { costLines, costText, medianOf } from '../../../common/trigger-stream/cost-text.ts'
-import { quoted, mysqlTableSql } from '../../copy/names.ts'
-import { ticked } from '../../partition/maintenance/options.ts'
+import { backquotedTable, mysqlTableSql, quoted } from '../../copy/names.ts'
 import { setMysqlLockWait } from '../../lock-wait.ts'
 import type { MysqlSession } from '../../session.ts'
 import { logKeyColumns, logStatements, triggerStatements } from './log.ts'
@@ -31,13 +30,13 @@ async function costOf(session: MysqlSession, database: string, one: FollowedTabl
   const name = tableText(one.table.table)
   const table = (what: string): TableName => ({ schema: database, name: `${TRIAL}_${what}` })
   const [scratch, some, log] = [table('trial'), table('rows'), table('keys')]
-  const dropped = `DROP TABLE IF EXISTS ${[scratch, some, log].map(ticked).join(', ')}`
+  const dropped = `DROP TABLE IF EXISTS ${[scratch, some, log].map(backquotedTable).join(', ')}`
   const restore = await setMysqlLockWait(session, 1)
   try {
     await session.command(dropped)
     const columns = one.table.columns.filter(({ generated }) => generated !== true)
     const list = columns.map((column) => quoted(column.name)).join(', ')
-    for (const made of [scratch, some]) await session.command(`CREATE TABLE ${ticked(made)} LIKE ${ticked(one.table.table)}`) // prettier-ignore
+    for (const made of [scratch, some]) await session.command(`CREATE TABLE ${backquotedTable(made)} LIKE ${backquotedTable(one.table.table)}`) // prettier-ignore
     const { changed: rows } = await session.execute(
       `INSERT INTO ${mysqlTableSql(some)} (${list}) SELECT ${list} FROM ${mysqlTableSql(one.table.table)} LIMIT ${WRITES}`,
     )

@@ -2,7 +2,7 @@
 import type { RecordedTarget } from '../../../../model/follow/port.ts'
 import { followerOf } from '../../../common/follower-note.ts'
 import { mysqlErrorNumber } from '../../error-numbers.ts'
-import { ticked } from '../../partition/maintenance/options.ts'
+import { backquotedTable } from '../../copy/names.ts'
 import type { MysqlSession } from '../../session.ts'
 import { mysqlFollowerTable, mysqlProgressTable } from './log.ts'
 
@@ -14,7 +14,7 @@ export async function readMysqlFollower(
   name: string,
 ): Promise<RecordedTarget | null> {
   try {
-    const [row] = await session.rows(`SELECT note FROM ${ticked(mysqlFollowerTable(database, name))}`)
+    const [row] = await session.rows(`SELECT note FROM ${backquotedTable(mysqlFollowerTable(database, name))}`)
     return followerOf(row?.[0] == null ? null : String(row[0]))
   } catch (error) {
     if (mysqlErrorNumber(error) === NO_TABLE) return null
@@ -24,7 +24,7 @@ export async function readMysqlFollower(
 
 /** Call at READ COMMITTED. Locks the progress row, so that deleting notes and changing the owner exclude each other. */
 export async function lockProgress(session: MysqlSession, database: string, name: string): Promise<void> {
-  await session.rows(`SELECT one FROM ${ticked(mysqlProgressTable(database, name))} FOR UPDATE`)
+  await session.rows(`SELECT one FROM ${backquotedTable(mysqlProgressTable(database, name))} FOR UPDATE`)
 }
 
 /**
@@ -37,7 +37,7 @@ export async function writeMysqlFollower(
   follower: RecordedTarget,
   was: string | null,
 ): Promise<boolean> {
-  const table = ticked(mysqlFollowerTable(database, name))
+  const table = backquotedTable(mysqlFollowerTable(database, name))
   if ((await readMysqlFollower(session, database, name)) === null)
     await session.command(
       `CREATE TABLE IF NOT EXISTS ${table} (one TINYINT NOT NULL PRIMARY KEY, note TEXT CHARACTER SET utf8mb4 NOT NULL) ENGINE = InnoDB`,

@@ -7,7 +7,8 @@ import { isMembered } from '../../../../model/copy/members.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { FollowedTable, StreamStart } from '../../../../model/follow/port.ts'
 import type { MysqlSession } from '../../session.ts'
-import { tick, ticked } from '../../partition/maintenance/options.ts'
+import { backquotedTable } from '../../copy/names.ts'
+import { backquotedName } from '../../../../shared/sql-text.ts'
 
 /** Id of a row that is never reported and never deleted: a log without it was emptied. */
 export const FIRST_NOTE = 1
@@ -94,7 +95,7 @@ export function streamOfTrigger(trigger: string, name?: string): string | null {
 
 /** Statements that create the progress row; see `position.ts`. */
 export function progressStatements(database: string, name: string, token: string): readonly string[] {
-  const table = ticked(mysqlProgressTable(database, name))
+  const table = backquotedTable(mysqlProgressTable(database, name))
   if (!TOKEN.test(token)) throw new Error(`${token} is not a token`)
   return [
     `CREATE TABLE ${table} (one TINYINT NOT NULL PRIMARY KEY, token CHAR(36) CHARACTER SET ascii NOT NULL, counter BIGINT UNSIGNED NOT NULL,
@@ -110,13 +111,15 @@ export function logStatements(
   columns: readonly KeyColumn[],
   { stream, token, number }: { readonly stream: string; readonly token: string; readonly number: number },
 ): readonly string[] {
-  const keys = columns.map(({ declared }, at) => `${tick(mysqlLogKeyColumn(at))} ${declared} NULL DEFAULT NULL`)
+  const keys = columns.map(
+    ({ declared }, at) => `${backquotedName(mysqlLogKeyColumn(at))} ${declared} NULL DEFAULT NULL`,
+  )
   const said = `the log of stream ${stream} of sluice: what is taken out of it is lost`
   return [
-    `CREATE TABLE ${ticked(log)} (id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY, ${keys.join(', ')}) ENGINE = InnoDB ROW_FORMAT = DYNAMIC`,
-    `INSERT INTO ${ticked(log)} (id) VALUES (${FIRST_NOTE})`,
+    `CREATE TABLE ${backquotedTable(log)} (id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY, ${keys.join(', ')}) ENGINE = InnoDB ROW_FORMAT = DYNAMIC`,
+    `INSERT INTO ${backquotedTable(log)} (id) VALUES (${FIRST_NOTE})`,
     'COMMIT',
-    `CREATE TRIGGER ${ticked({ ...log, name: `${stream}_${number}_guard` })} BEFORE DELETE ON ${ticked(log)} FOR EACH ROW
+    `CREATE TRIGGER ${backquotedTable({ ...log, name: `${stream}_${number}_guard` })} BEFORE DELETE ON ${backquotedTable(log)} FOR EACH ROW
      BEGIN IF NOT (@sluice_forgets <=> '${token}') OR OLD.id = ${FIRST_NOTE} THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '${said}'; END IF; END`,
   ]
 }
@@ -132,10 +135,12 @@ export function triggerStatements(
   columns: readonly KeyColumn[],
   { stream, number }: { readonly stream: string; readonly number: number },
 ): readonly string[] {
-  const into = `INSERT INTO ${ticked(log)} (${columns.map((_, at) => tick(mysqlLogKeyColumn(at))).join(', ')})`
+  const into = `INSERT INTO ${backquotedTable(log)} (${columns.map((_, at) => backquotedName(mysqlLogKeyColumn(at))).join(', ')})`
   const note = (row: 'OLD' | 'NEW'): string =>
-    `${into} VALUES (${columns.map(({ name }) => `${row}.${tick(name)}`).join(', ')})`
-  const same = columns.map(({ name, exact }) => `${exact(`OLD.${tick(name)}`)} <=> ${exact(`NEW.${tick(name)}`)}`)
+    `${into} VALUES (${columns.map(({ name }) => `${row}.${backquotedName(name)}`).join(', ')})`
+  const same = columns.map(
+    ({ name, exact }) => `${exact(`OLD.${backquotedName(name)}`)} <=> ${exact(`NEW.${backquotedName(name)}`)}`,
+  )
   const bodies: Readonly<Record<(typeof EVENTS)[number], string>> = {
     ins: note('NEW'),
     upd: `BEGIN ${note('NEW')}; IF NOT (${same.join(' AND ')}) THEN ${note('OLD')}; END IF; END`,
@@ -144,7 +149,7 @@ export function triggerStatements(
   const words = { ins: 'INSERT', upd: 'UPDATE', del: 'DELETE' } as const
   return EVENTS.map((event, at) => {
     const trigger = { ...table, name: triggerNames(stream, number)[at] ?? '' }
-    return `CREATE TRIGGER ${ticked(trigger)} AFTER ${words[event]} ON ${ticked(table)} FOR EACH ROW ${bodies[event]}`
+    return `CREATE TRIGGER ${backquotedTable(trigger)} AFTER ${words[event]} ON ${backquotedTable(table)} FOR EACH ROW ${bodies[event]}`
   })
 }
 

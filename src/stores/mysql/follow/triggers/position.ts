@@ -9,7 +9,7 @@
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { mysqlErrorNumber } from '../../error-numbers.ts'
-import { ticked } from '../../partition/maintenance/options.ts'
+import { backquotedTable } from '../../copy/names.ts'
 import type { MysqlSession } from '../../session.ts'
 import { mysqlProgressTable } from './log.ts'
 
@@ -31,7 +31,7 @@ type Progress = {
 export async function readProgress(session: MysqlSession, database: string, name: string): Promise<Progress | null> {
   try {
     const [row] = await session.rows(
-      `SELECT token, CAST(counter AS CHAR), CAST(shown AS CHAR), CAST(forgotten AS CHAR) FROM ${ticked(mysqlProgressTable(database, name))}`,
+      `SELECT token, CAST(counter AS CHAR), CAST(shown AS CHAR), CAST(forgotten AS CHAR) FROM ${backquotedTable(mysqlProgressTable(database, name))}`,
     )
     if (row === undefined) return null
     const [token, counter, shown, forgotten] = row.map(String)
@@ -55,7 +55,7 @@ export async function readProgress(session: MysqlSession, database: string, name
  */
 export async function takeNumber(session: MysqlSession, database: string, name: string): Promise<LogPosition> {
   const { changed } = await session.execute(
-    `UPDATE ${ticked(mysqlProgressTable(database, name))} SET counter = LAST_INSERT_ID(counter + 1)`,
+    `UPDATE ${backquotedTable(mysqlProgressTable(database, name))} SET counter = LAST_INSERT_ID(counter + 1)`,
   )
   if (changed === 0) throw logsGone(`the row of progress of stream ${name} is gone`)
   const [[number] = []] = await session.rows('SELECT CAST(LAST_INSERT_ID() AS CHAR)')
@@ -76,7 +76,10 @@ export async function noteShown(
   name: string,
   number: LogPosition,
 ): Promise<void> {
-  await session.execute(`UPDATE ${ticked(mysqlProgressTable(database, name))} SET shown = GREATEST(shown, ?)`, [number])
+  await session.execute(
+    `UPDATE ${backquotedTable(mysqlProgressTable(database, name))} SET shown = GREATEST(shown, ?)`,
+    [number],
+  )
   await session.command('COMMIT')
 }
 

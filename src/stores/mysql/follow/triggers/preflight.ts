@@ -2,7 +2,7 @@
  * Preflight checks of replication by triggers: everything about the server, the login and the tables that prevents it,
  * reported at once, before anything is created.
  */
-import { ticked } from '../../partition/maintenance/options.ts'
+import { backquotedTable } from '../../copy/names.ts'
 import { noKeyText, tableText } from '../../../../model/copy/column-type.ts'
 import type { FollowedTable, FollowPreflight, FollowRefusal } from '../../../../model/follow/port.ts'
 import { grantedRights } from '../apply/rights.ts'
@@ -157,7 +157,7 @@ async function inspectTable(
   if (lacking.length > 0)
     obstacles.push({
       message: `cannot get triggers: this login has no ${lacking.join(', ')} on the table`,
-      hint: `GRANT ${lacking.join(', ')} ON ${ticked(table)} TO ${await loginOf(session)}`,
+      hint: `GRANT ${lacking.join(', ')} ON ${backquotedTable(table)} TO ${await loginOf(session)}`,
     })
   return { identity: spec.key, obstacles }
 }

@@ -8,11 +8,10 @@ import type { PartitionChange } from '../../../common/reported-partitions.ts'
 import type { RoundState, Rounds, RoundChanges } from '../../../common/trigger-stream/rounds.ts'
 import type { MysqlConfig } from '../../config.ts'
 import { mysqlSourceError } from '../../copy/errors.ts'
-import { mysqlTableSql } from '../../copy/names.ts'
+import { backquotedTable, mysqlTableSql } from '../../copy/names.ts'
 import { interruptibleMysql, openCopySession, stopOn } from '../../copy/sessions.ts'
 import { mysqlSnapshotView } from '../../copy/view.ts'
 import { mysqlErrorNumber } from '../../error-numbers.ts'
-import { ticked } from '../../partition/maintenance/options.ts'
 import { setMysqlLockWait } from '../../lock-wait.ts'
 import type { MysqlSession } from '../../session.ts'
 import { lockProgress, readMysqlFollower } from './follower.ts'
@@ -173,7 +172,7 @@ export class MysqlRounds implements Rounds {
           await session.execute(forgetSql(mysqlTableSql(log.table)), [JSON.stringify(piece)])
       }
       await session.execute(
-        `UPDATE ${ticked(mysqlProgressTable(config.database, birth.slot))} SET forgotten = GREATEST(forgotten, ?)`,
+        `UPDATE ${backquotedTable(mysqlProgressTable(config.database, birth.slot))} SET forgotten = GREATEST(forgotten, ?)`,
         [upTo],
       )
       const lost = await session.commit()

@@ -5,8 +5,7 @@
  */
 import type { TableName } from '../../../../model/copy/column-type.ts'
 import { mysqlErrorNumber } from '../../error-numbers.ts'
-import { quoted, mysqlTableSql } from '../../copy/names.ts'
-import { ticked } from '../../partition/maintenance/options.ts'
+import { backquotedTable, mysqlTableSql, quoted } from '../../copy/names.ts'
 import type { MysqlSession } from '../../session.ts'
 import type { LogFingerprint } from './log.ts'
 import { groupBy } from '../../../../shared/group-by.ts'
@@ -55,7 +54,7 @@ export function parseMysqlShape(text: string | undefined): MysqlTriggerShape {
 /** The table's CREATE statement; null if there is none. Locks the definition for the session's transaction. */
 export async function createdAs(session: MysqlSession, table: TableName): Promise<string | null> {
   try {
-    const [row] = await session.command(`SHOW CREATE TABLE ${ticked(table)}`)
+    const [row] = await session.command(`SHOW CREATE TABLE ${backquotedTable(table)}`)
     return String(row?.[1] ?? '').replace(/ AUTO_INCREMENT=\d+/, '')
   } catch (error) {
     if (mysqlErrorNumber(error) === NO_TABLE) return null

@@ -10,7 +10,7 @@ import { lostStreamError } from '../../../../model/follow/lost-stream.ts'
 import type { FollowedTable, StreamStart } from '../../../../model/follow/port.ts'
 import type { MysqlConfig } from '../../config.ts'
 import { openCopySession } from '../../copy/sessions.ts'
-import { ticked } from '../../partition/maintenance/options.ts'
+import { backquotedTable } from '../../copy/names.ts'
 import { awaitMysqlLock, MYSQL_LOCK_WAIT_MS, waitMysqlUntil, type MysqlWait } from './busy.ts'
 import { keyIndexOf, preparedTransactions } from './preflight.ts'
 import {
@@ -78,7 +78,7 @@ export async function endMysqlTriggers(database: string, name: string, wait: Mys
   for (const [schema, trigger, table] of triggers) {
     if (streamOfTrigger(String(trigger), name) === null) continue
     const on = tableText({ schema: String(schema), name: String(table) })
-    await awaitMysqlLock(wait, `the trigger on ${on}`, `DROP TRIGGER IF EXISTS ${ticked({ schema: String(schema), name: String(trigger) })}`) // prettier-ignore
+    await awaitMysqlLock(wait, `the trigger on ${on}`, `DROP TRIGGER IF EXISTS ${backquotedTable({ schema: String(schema), name: String(trigger) })}`) // prettier-ignore
   }
   const tables = await session.rows(
     'SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND LEFT(TABLE_NAME, ?) = ?',
@@ -87,7 +87,7 @@ export async function endMysqlTriggers(database: string, name: string, wait: Mys
   for (const [table] of tables) {
     const rest = String(table).slice(name.length + 1)
     if (!/^(?:progress|follower|keys_\d+)$/.test(rest)) continue
-    await awaitMysqlLock(wait, `table ${String(table)}`, `DROP TABLE IF EXISTS ${ticked({ schema: database, name: String(table) })}`) // prettier-ignore
+    await awaitMysqlLock(wait, `table ${String(table)}`, `DROP TABLE IF EXISTS ${backquotedTable({ schema: database, name: String(table) })}`) // prettier-ignore
   }
 }
 
@@ -113,9 +113,9 @@ export async function renewMysqlTriggers(
     const { number } = mysqlLogOf(birth, table)
     const names = triggerNames(birth.slot, number)
     for (const trigger of names)
-      await awaitMysqlLock(wait, `the trigger on ${tableText(table.table.table)}`, `DROP TRIGGER IF EXISTS ${ticked({ ...table.table.table, name: trigger })}`) // prettier-ignore
+      await awaitMysqlLock(wait, `the trigger on ${tableText(table.table.table)}`, `DROP TRIGGER IF EXISTS ${backquotedTable({ ...table.table.table, name: trigger })}`) // prettier-ignore
     const log = mysqlLogTable(config.database, birth.slot, number)
-    await awaitMysqlLock(wait, `log ${log.name}`, `DROP TABLE IF EXISTS ${ticked(log)}`)
+    await awaitMysqlLock(wait, `log ${log.name}`, `DROP TABLE IF EXISTS ${backquotedTable(log)}`)
     await logged({ database: config.database, name: birth.slot, token: birth.facts[TOKEN] ?? '', number }, table, born, wait) // prettier-ignore
   }
   await waitForPrepared(wait)

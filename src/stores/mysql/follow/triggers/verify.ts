@@ -25,7 +25,7 @@ import {
   type MysqlTriggerShape,
 } from './shape.ts'
 import { mysqlErrorNumber } from '../../error-numbers.ts'
-import { ticked } from '../../partition/maintenance/options.ts'
+import { backquotedTable } from '../../copy/names.ts'
 
 /** Name of the fact that identifies the progress row of this stream. */
 export const TOKEN = 'token'
@@ -191,7 +191,7 @@ async function logFault(
 
 async function isWhole(session: MysqlSession, log: TableName): Promise<boolean> {
   try {
-    const rows = await session.rows(`SELECT 1 FROM ${ticked(log)} WHERE id = ${FIRST_NOTE}`)
+    const rows = await session.rows(`SELECT 1 FROM ${backquotedTable(log)} WHERE id = ${FIRST_NOTE}`)
     return rows.length > 0
   } catch (error) {
     if (mysqlErrorNumber(error) === NO_TABLE) return false

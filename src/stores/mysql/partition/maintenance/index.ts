@@ -17,14 +17,14 @@ import { mysqlTimeCondition } from '../../archive/time.ts'
 import type { MysqlConfig } from '../../config.ts'
 import type { MysqlSessionPurpose } from '../../connect.ts'
 import { mysqlSourceError, mysqlTargetError } from '../../copy/errors.ts'
-import { quoted } from '../../copy/names.ts'
+import { backquotedTable, quoted } from '../../copy/names.ts'
 import { interruptibleMysql, openCopySession } from '../../copy/sessions.ts'
 import { lockName, takeMysqlLock } from '../../lock.ts'
 import type { MysqlSession } from '../../session.ts'
 import { deniedError } from './denied.ts'
 import { inspectMysqlPartitions } from './inspect.ts'
 import { foreseeMysqlPartitions, makeMysqlPartitions } from './make.ts'
-import { tick, ticked } from './options.ts'
+import { backquotedName } from '../../../../shared/sql-text.ts'
 
 /**
  * In this mode the server accepts every existing table: columns may have zero dates as their default, and comments and
@@ -67,7 +67,7 @@ export class MysqlMaintenance implements MaintenanceStore {
       for (const { name } of partitions) {
         throwIfAborted(signal)
         const [[rows] = []] = await session.command(
-          `SELECT CAST(COUNT(*) AS CHAR) FROM ${ticked(table)} PARTITION (${tick(name.name)})`,
+          `SELECT CAST(COUNT(*) AS CHAR) FROM ${backquotedTable(table)} PARTITION (${backquotedName(name.name)})`,
         )
         counts.push(whole(rows))
       }
@@ -92,7 +92,7 @@ export class MysqlMaintenance implements MaintenanceStore {
     const counts = [...conditions, others].map((one) => `CAST(COALESCE(SUM(${one}), 0) AS CHAR)`)
     return await this.#reading(signal, async (session) => {
       const [row = []] = await session.command(
-        `SELECT CAST(MIN(${value}) AS CHAR), CAST(MAX(${value}) AS CHAR), ${counts.join(', ')} FROM ${ticked(table)} PARTITION (${tick(rest.name.name)})`,
+        `SELECT CAST(MIN(${value}) AS CHAR), CAST(MAX(${value}) AS CHAR), ${counts.join(', ')} FROM ${backquotedTable(table)} PARTITION (${backquotedName(rest.name.name)})`,
       )
       const [low, high, ...numbers] = row
       const isInstant = column.type.kind === 'timestamp' && column.type.zone

@@ -7,7 +7,7 @@ import { mysqlErrorNumber } from '../../error-numbers.ts'
 import { findMysqlTables } from '../../copy/tables.ts'
 import type { MysqlSession } from '../../session.ts'
 import { columnsHidden } from './denied.ts'
-import { ticked } from './options.ts'
+import { backquotedTable } from '../../copy/names.ts'
 import { rangeMethod, type RangeMethod } from './bounds.ts'
 
 const LOCK_WAIT = 1205
@@ -68,7 +68,7 @@ export async function inspectMysqlPartitions(
  */
 async function opened(session: MysqlSession, table: TableName): Promise<void> {
   try {
-    await session.command(`SHOW CREATE TABLE ${ticked(table)}`)
+    await session.command(`SHOW CREATE TABLE ${backquotedTable(table)}`)
   } catch (error) {
     if (session.broken !== null || mysqlErrorNumber(error) === LOCK_WAIT) throw error
   }

@@ -19,7 +19,9 @@ import { mysqlErrorNumber } from '../../error-numbers.ts'
 import { alterWhenFree, politeUntil, type Alteration, type Sessions } from './locks.ts'
 import type { MysqlSession } from '../../session.ts'
 import { inspectMysqlPartitions, type InspectedRangedTable } from './inspect.ts'
-import { partitionOptions, tick, ticked } from './options.ts'
+import { partitionOptions } from './options.ts'
+import { backquotedTable } from '../../copy/names.ts'
+import { backquotedName } from '../../../../shared/sql-text.ts'
 
 /** Error numbers if a name is taken or does not exist, or if bounds do not increase: another program was faster. */
 const CONFLICTS = new Set([1481, 1493, 1507, 1517, 1520])
@@ -124,7 +126,7 @@ async function planFor(
   const options = await partitionOptions(worker, table)
   const neighbour = options.get((last ?? rest)?.name.name ?? '') ?? null
   const declared = (one: NewPartition): string => declaration(one, inspected, neighbour)
-  const named = `ALTER TABLE ${ticked(table)} `
+  const named = `ALTER TABLE ${backquotedTable(table)} `
   const plan = (statement: Alteration['statement'], check: Alteration['check']): Plan => ({
     is: 'made',
     alteration: { table, statement, check },
@@ -135,13 +137,15 @@ async function planFor(
       (words) => `${named}${words}ADD PARTITION (${declared(request)})`,
       async () => undefined,
     )
-  const restName = tick(rest.name.name)
+  const restName = backquotedName(rest.name.name)
   const again = `PARTITION ${restName} VALUES LESS THAN (MAXVALUE) ${options.get(rest.name.name) ?? ''}`.trim()
   const divided = (words: string, requests: readonly NewPartition[]): string =>
     `${named}${words}REORGANIZE PARTITION ${restName} INTO (${[...requests.map(declared), again].join(', ')})`
   // Rows that arrive between this check and the statement are moved by it: nothing is lost, it only takes longer.
   const check = async (): Promise<void> => {
-    const [[held] = []] = await worker.rows(`SELECT EXISTS (SELECT 1 FROM ${ticked(table)} PARTITION (${restName}))`)
+    const [[held] = []] = await worker.rows(
+      `SELECT EXISTS (SELECT 1 FROM ${backquotedTable(table)} PARTITION (${restName}))`,
+    )
     if (Number(held) === 0) return
     throw refused(
       where,
@@ -189,7 +193,7 @@ function refuseUnfit(
 }
 
 function declaration({ name, to }: NewPartition, { method }: InspectedRangedTable, options: string | null): string {
-  return `PARTITION ${tick(name.name)} VALUES LESS THAN (${method.write(to) ?? ''}) ${options ?? ''}`.trim()
+  return `PARTITION ${backquotedName(name.name)} VALUES LESS THAN (${method.write(to) ?? ''}) ${options ?? ''}`.trim()
 }
 
 /** True if both are spellings of one bound. */

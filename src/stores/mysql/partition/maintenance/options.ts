@@ -1,6 +1,8 @@
 /** Partition options as in the server's own declaration. */
 import type { MysqlSession } from '../../session.ts'
 import type { TableName } from '../../../../model/copy/column-type.ts'
+import { backquotedTable } from '../../copy/names.ts'
+import { backquotedName } from '../../../../shared/sql-text.ts'
 
 const TEXT = String.raw`'(?:[^'\\]|\\.|'')*'`
 const NAME = '"(?:[^"]|"")*"|`(?:[^`]|``)*`'
@@ -16,7 +18,7 @@ const PIECES = new RegExp(
  * @param session with ANSI_QUOTES, in which a backslash is an escape
  */
 export async function partitionOptions(session: MysqlSession, table: TableName): Promise<ReadonlyMap<string, string>> {
-  const [[, created] = []] = await session.command(`SHOW CREATE TABLE ${ticked(table)}`)
+  const [[, created] = []] = await session.command(`SHOW CREATE TABLE ${backquotedTable(table)}`)
   return optionsIn(String(created))
 }
 
@@ -30,16 +32,6 @@ export function optionsIn(created: string): ReadonlyMap<string, string> {
   return options
 }
 
-/** A name in backticks, which every sql_mode accepts. */
-export function tick(name: string): string {
-  return `\`${name.replaceAll('`', '``')}\``
-}
-
-/** The qualified name of a table in backticks. */
-export function ticked({ schema, name }: TableName): string {
-  return schema === undefined ? tick(name) : `${tick(schema)}.${tick(name)}`
-}
-
 function plainName(name: string): string {
   if (name.startsWith('"')) return name.slice(1, -1).replaceAll('""', '"')
   return name.startsWith('`') ? name.slice(1, -1).replaceAll('``', '`') : name
@@ -47,6 +39,6 @@ function plainName(name: string): string {
 
 function withTicks(sql: string): string {
   return sql.replaceAll(new RegExp(`${TEXT}|${NAME}`, 'g'), (piece) =>
-    piece.startsWith('"') ? tick(plainName(piece)) : piece,
+    piece.startsWith('"') ? backquotedName(plainName(piece)) : piece,
   )
 }
