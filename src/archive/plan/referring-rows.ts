@@ -1,7 +1,7 @@
 /** Finds rows whose foreign keys prevent the removal of partitions: one example row per foreign key. */
 import { referringText } from '../../model/archive/referring-text.ts'
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
-import type { Referrer, ReferringRow } from '../../model/archive/port.ts'
+import type { Referrer, ReferringRow } from '../../model/archive/constraints-port.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 import type { ArchiveCandidate } from './candidate.ts'
 

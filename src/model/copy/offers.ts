@@ -2,14 +2,8 @@
  * Capabilities that not every system has, each with a name and a port: `store.offers.periods?.counts(…)`. A system
  * declares the names; `Offered` requires its store to have exactly these.
  */
-import type {
-  PartitionStore,
-  PeriodStore,
-  ReferrerStore,
-  RowTriggerStore,
-  TableIdentities,
-  UncheckedStore,
-} from '../archive/port.ts'
+import type { ReferrerStore, UncheckedStore } from '../archive/constraints-port.ts'
+import type { PartitionStore, PeriodStore, RowTriggerStore, TableIdentities } from '../archive/port.ts'
 import type { ColumnFacts, RowValues, TimeExtents, Times } from '../archive/values-port.ts'
 import type { OperationalPreflight } from '../follow/operational-port.ts'
 import type { Cdc, ChangeSource, ChangeTarget } from '../follow/port.ts'

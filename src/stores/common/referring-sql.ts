@@ -1,6 +1,6 @@
 /** Finds rows that refer to rows of a table by a foreign key, in SQL that several systems understand. */
 import type { TableName } from '../../model/copy/column-type.ts'
-import type { CountedKey, Referrer } from '../../model/archive/port.ts'
+import type { CountedKey, Referrer } from '../../model/archive/constraints-port.ts'
 
 export type ReferringDialect = {
   readonly quote: (name: string) => string

@@ -5,7 +5,7 @@
  */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import type { SignOffCheck } from '../../../model/follow/sign-off.ts'
-import type { CountedKey, Orphans, Referrer } from '../../../model/archive/port.ts'
+import type { CountedKey, Orphans, Referrer } from '../../../model/archive/constraints-port.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import { onSide } from '../../copy/sides.ts'
 

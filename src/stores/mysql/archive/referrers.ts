@@ -1,6 +1,6 @@
 /** Foreign keys that refer to a table of MySQL, and the rows that refer to its rows. */
 import type { TableName } from '../../../model/copy/column-type.ts'
-import type { CountedKey, Orphans, Referrer, ReferringRow, TableKey } from '../../../model/archive/port.ts'
+import type { CountedKey, Orphans, Referrer, ReferringRow, TableKey } from '../../../model/archive/constraints-port.ts'
 import { orphansSql, referringSql } from '../../common/referring-sql.ts'
 import { quoted, mysqlTableSql } from '../copy/names.ts'
 import { mysqlErrorNumber } from '../errors.ts'

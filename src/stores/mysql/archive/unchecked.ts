@@ -1,6 +1,6 @@
 /** Constraints of MySQL that stored rows may violate: these rows were written while the checks were disabled. */
 import type { TableName } from '../../../model/copy/column-type.ts'
-import type { UncheckedConstraint } from '../../../model/archive/port.ts'
+import type { UncheckedConstraint } from '../../../model/archive/constraints-port.ts'
 import { danglingSql } from '../../common/referring-sql.ts'
 import { mysqlDefinitions, plainExpression } from '../copy/definitions.ts'
 import { listMysqlObjects } from '../copy/object-list.ts'

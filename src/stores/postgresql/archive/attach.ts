@@ -1,7 +1,7 @@
 /** Attaches a table to a partitioned one, so that no session waits while its rows are checked. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { referringText } from '../../../model/archive/referring-text.ts'
-import type { Referrer } from '../../../model/archive/port.ts'
+import type { Referrer } from '../../../model/archive/constraints-port.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { quoteName } from '../server/connect.ts'
 import { publishedBySql } from '../server/publications.ts'

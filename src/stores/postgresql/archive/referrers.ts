@@ -1,6 +1,6 @@
 /** Foreign keys that refer to a PostgreSQL table, and rows of other tables that refer to its rows. */
 import type { TableName } from '../../../model/copy/column-type.ts'
-import type { CountedKey, Orphans, Referrer, ReferringRow, TableKey } from '../../../model/archive/port.ts'
+import type { CountedKey, Orphans, Referrer, ReferringRow, TableKey } from '../../../model/archive/constraints-port.ts'
 import { orphansSql, referringSql } from '../../common/referring-sql.ts'
 import { quoteName } from '../server/connect.ts'
 import type { CopySession } from '../server/session.ts'

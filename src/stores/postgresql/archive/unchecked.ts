@@ -1,6 +1,6 @@
 /** Constraints of PostgreSQL that are NOT VALID: the server has not checked the rows that existed before them. */
 import type { TableName } from '../../../model/copy/column-type.ts'
-import type { UncheckedConstraint } from '../../../model/archive/port.ts'
+import type { UncheckedConstraint } from '../../../model/archive/constraints-port.ts'
 import { danglingSql } from '../../common/referring-sql.ts'
 import { quoteName } from '../server/connect.ts'
 import { tableByName } from '../server/known.ts'

@@ -8,7 +8,7 @@ import type {
   Referrer,
   ReferringRow,
   TableKey,
-} from '../../../model/archive/port.ts'
+} from '../../../model/archive/constraints-port.ts'
 import { orphansSql, referringSql } from '../../common/referring-sql.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import { sqliteColumns } from '../copy/shape.ts'

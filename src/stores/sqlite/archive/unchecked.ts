@@ -1,6 +1,6 @@
 /** CHECK constraints of SQLite. Rows may violate them if they were written while `ignore_check_constraints` was on. */
 import type Database from 'better-sqlite3'
-import type { UncheckedConstraint } from '../../../model/archive/port.ts'
+import type { UncheckedConstraint } from '../../../model/archive/constraints-port.ts'
 import { closingBracket, maskedCode, nameAt } from '../../common/definition-text.ts'
 import { foldedDefinitionOf } from '../copy/shape.ts'
 
