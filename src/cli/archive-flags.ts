@@ -1,5 +1,5 @@
 /** Flags of `archive`: partitioning, age and storage. */
-import type { ArchiveOperation } from '../archive/operations/archive-run/declaration.ts'
+import { LEAST_RATE, type ArchiveOperation } from '../archive/operations/archive-run/declaration.ts'
 import { DEFAULT_CALENDAR, type CalendarSpec } from '../model/calendar/calendar.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { exclusive, givenFlag, given, givenList, givenCount, givenText } from './arguments.ts'
@@ -21,8 +21,6 @@ const LEAST_MEMORY_BYTES = 32_000_000
 
 /** Limit of workers: with more, the share of each in the default memory would be too small. */
 const MOST_WORKERS = 16
-/** Lowest allowed value of `--rate`, bytes per second. */
-const LEAST_RATE = 1000
 
 /** Options of an archive, without the stores, tables and partitions. */
 export type ArchiveOptions = Omit<

@@ -122,7 +122,7 @@ export class Narrator {
       case 'throttle.off':
         return this.#copies.released(block)
       case 'run.steered':
-        return [block('note', runSteered(event))]
+        return [block('note', runSteered(event, isArchiving(this.#command) ? 'bytes' : 'rows'))]
       case 'table.steered':
         return this.#copies.steered(event, block)
       case 'chunk.released':

@@ -1,14 +1,18 @@
-/** Requests to a running copy or stream, in words. A stream has no chunks. */
+/** Requests to a running operation, in words. A stream has no chunks. */
 import type { EventBody } from '../model/run/event.ts'
 
 type Steered<T extends EventBody['type']> = Extract<EventBody, { type: T }>
 
-export function runSteered({ paused, workers, lanes, rate, stopping }: Steered<'run.steered'>): string {
+/** @param unit what a rate counts */
+export function runSteered(
+  { paused, workers, lanes, rate, stopping }: Steered<'run.steered'>,
+  unit: 'rows' | 'bytes' = 'rows',
+): string {
   const facts = [
     ...(paused === undefined ? [] : [paused ? 'paused' : 'resumed']),
     ...(workers === undefined ? [] : [`workers: ${workers}`]),
     ...(lanes === undefined ? [] : [`lanes: ${lanes}`]),
-    ...(rate === undefined ? [] : [rate === null ? 'no limit of rows a second' : `at most ${rate} rows/s`]),
+    ...(rate === undefined ? [] : [rate === null ? `no limit of ${unit} a second` : `at most ${rate} ${unit}/s`]),
     ...(stopping === undefined ? [] : ['stops after the running chunks']),
   ]
   return `as requested: ${facts.join(', ')}`

@@ -6,7 +6,11 @@ import process from 'node:process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Operation } from '../../src/app/operations/list.ts'
+import { controlRun } from '../../src/cli/ctl.ts'
+import { controlSocketPath } from '../../src/engine/copy/workers/control-socket.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
+import type { SluiceError } from '../../src/shared/errors.ts'
+import { of } from '../fault/copy-kit.ts'
 import { commandsOf, countedBy, makeBookings, type Archived, type Form } from '../support/archive-places.ts'
 import { makePlace, missing, perform, placeOn, type System } from '../support/copy-systems.ts'
 import { POSTGRES_OWN, startPostgres } from '../support/servers/postgresql.ts'
@@ -140,6 +144,30 @@ describe('PostgreSQL', () => {
     expect(ms).toBeGreaterThan(((bytes - 2 * rate) / rate) * 1000)
   })
 })
+
+test.for(['postgresql', 'sqlite'] as const)(
+  '%s: the rate of a running one is changed',
+  { timeout: 60_000 },
+  async (system, context) => {
+    const why = await missing(system)
+    context.skip(why !== '', why)
+    const archived = await fresh(system, system === 'postgresql' ? 'native' : 'plain', 500)
+    const asked: Promise<unknown>[] = []
+    const set = async (runId: string, options: Readonly<Record<string, number | null>>) =>
+      await controlRun(controlSocketPath(runId), { set: options })
+    // At this rate it would take longer than the test may.
+    const { finished, events } = await perform(withMore(commandsOf(archived).run, { rate: 1000 }), {
+      onEvent: ({ type, runId }) => {
+        if (type !== 'archive.planned' || runId === null || asked.length > 0) return
+        asked.push(set(runId, { rate: 999 }).catch((error: unknown) => (error as SluiceError).code))
+        asked.push(set(runId, { rate: 5_000_000 }))
+      },
+    })
+    expect(finished, JSON.stringify(finished.error)).toMatchObject({ exitCode: 0, totals: { rows: '1000' } })
+    expect(await Promise.all(asked)).toMatchObject(['BAD_FLAG', { rate: 5_000_000 }])
+    expect(of(events, 'run.steered')).toMatchObject([{ rate: '5000000' }])
+  },
+)
 
 test.each(['sqlite', 'mysql'] as const)(
   '%s: rows of several periods leave at the same time',

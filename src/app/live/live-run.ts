@@ -69,7 +69,7 @@ export class LiveRun implements AsyncDisposable {
     const over = this.#over.signal
     forwardAbort(interrupt.stop, over, (reason) => this.interrupt.requestStop(reason))
     forwardAbort(interrupt.abort, over, (reason) => this.interrupt.requestAbort(reason))
-    this.#plain = new PlainSteering(this.interrupt, declarationOf(operation.kind).pauses === true)
+    this.#plain = new PlainSteering(this.interrupt, declarationOf(operation.kind))
     this.#plain.onOptions = (request) => emit(steeredEvent(request))
     this.control = this.#plain.control(control)
   }

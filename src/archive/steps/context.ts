@@ -26,12 +26,17 @@ export type ReadOnlyStepEvent = 'archive.progress' | 'log'
 /** Events of steps that change the archive. */
 export type AdvanceEvent = ReadOnlyStepEvent | 'archive.state'
 
-/**
- * Waits until a rate limit allows these bytes.
- * @param bytes number of bytes of text that were read, or an estimate for rows that are removed or digested
- * @param signal ends the wait
- */
-export type ThrottleBytes = (bytes: number, signal: AbortSignal) => Promise<void>
+/** The rate limit of a run, which may change while it works. */
+export type Pace = {
+  /** True if there is a limit now. */
+  readonly isLimited: boolean
+  /**
+   * Waits until the limit allows these bytes.
+   * @param bytes number of bytes of text that were read, or an estimate for rows that are removed or digested
+   * @param signal ends the wait
+   */
+  take(bytes: number, signal: AbortSignal): Promise<void>
+}
 
 /** Serialises calls. */
 export type Serialised = <T>(work: () => Promise<T>) => Promise<T>
@@ -61,8 +66,8 @@ export type ArchiveContext<E extends EventType = ReadOnlyStepEvent> = {
   /** Private folder of this run, for files that are uploaded to or downloaded from a bucket. */
   readonly spool: string
   readonly fileBytes: number
-  /** Waits until this many bytes of the source may be read or removed; null without a rate limit. */
-  readonly pace: ThrottleBytes | null
+  /** Limit of the bytes that are read from the source or removed from it. */
+  readonly pace: Pace
   /** Serialises detaches of parallel workers: other sessions then wait for one lock at a time. */
   readonly leaving: Serialised
   /** Lock timeout and retry limit for a detach. */

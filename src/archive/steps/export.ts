@@ -23,7 +23,7 @@ import {
   archivedReadColumns,
   partitionRowRequest,
   type ArchiveContext,
-  type ThrottleBytes,
+  type Pace,
   type ClaimedPartition,
 } from './context.ts'
 import { refuseNullKeys } from './null-keys.ts'
@@ -214,7 +214,7 @@ type Counting = {
   readonly signal: AbortSignal
   readonly seen: ReadSoFar
   readonly reportProgress: (rows: bigint, bytes: bigint) => void
-  readonly pace: ThrottleBytes | null
+  readonly pace: Pace
 }
 
 async function* counted(
@@ -230,7 +230,7 @@ async function* counted(
       for (const text of wirePieces(batch.rows, columns)) {
         seen.bytes += BigInt(text.length)
         report(rows, seen.bytes)
-        await pace?.(text.length, signal)
+        await pace.take(text.length, signal)
         yield text
       }
     }
@@ -249,7 +249,7 @@ async function* counted(
     // An estimate is sufficient for the progress; the exact number is known when all rows are printed and written.
     if (bytesOfRow === 0) bytesOfRow = next.value.length / Math.max(1, linesOf(next.value))
     report(BigInt(Math.round(Number(seen.bytes) / bytesOfRow)), seen.bytes)
-    await pace?.(next.value.length, signal)
+    await pace.take(next.value.length, signal)
     yield next.value
   }
 }

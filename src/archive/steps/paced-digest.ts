@@ -21,13 +21,13 @@ export async function pacedDigest(
   request: RowRequest,
   signal: AbortSignal,
 ): Promise<Digest> {
-  if (pace === null || native === null) return view.digest(request, signal)
+  if (!pace.isLimited || native === null) return view.digest(request, signal)
   const { table } = request
   const bytesOfRow = table.rows === 0n ? 0 : Number(table.bytes) / Number(table.rows)
   let sum = NO_ROWS
   for await (const range of view.cut(table, { by: 'block', from: 0n, to: null }, null, ROWS, signal)) {
     const part = await view.digest({ ...request, range }, signal)
-    await pace(Number(part.rows) * bytesOfRow, signal)
+    await pace.take(Number(part.rows) * bytesOfRow, signal)
     sum = addDigests(sum, part)
   }
   return sum

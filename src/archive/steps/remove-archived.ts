@@ -73,7 +73,7 @@ export async function removeArchived(
     const after = addDigests(removed, digestOfRows(some))
     const closing = ledger.closing(held, 'DETACHED', 'DETACHED', { removed: after, error: null })
     const range = { by: 'keys', keys } as const
-    await context.pace?.(some.length * bytesOfRow, interrupt.stop)
+    await context.pace.take(some.length * bytesOfRow, interrupt.stop)
     const end = await target.remove({ table, columns, range, where, expect, closing, signal: interrupt.abort })
     requireDone(end, context, partition, (how) => changedAfter(name, partition, how))
     removed = after

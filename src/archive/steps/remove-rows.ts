@@ -62,7 +62,7 @@ export async function removeArchivedRows(
   const archived = () => storedRows(context, partition, fileColumns(shared), COMPARED)
   let removed = partition.removed
   for (const [i, { range, digest, expect }] of ranges.entries()) {
-    await pace?.(Number(digest.rows) * bytesOfRow, interrupt.stop)
+    await pace.take(Number(digest.rows) * bytesOfRow, interrupt.stop)
     throwIfAborted(interrupt.stop)
     const after = addDigests(removed, digest)
     const to = i === ranges.length - 1 ? 'DROPPED' : 'DETACHED'
@@ -126,7 +126,7 @@ async function summedRanges(
     const columns = [...request.columns, ...fresh.columns]
     const expect =
       fresh.columns.length === 0 ? digest : await view.digest({ ...request, columns, range }, interrupt.abort)
-    await pace?.(Number(digest.rows) * bytesOfRow, interrupt.abort)
+    await pace.take(Number(digest.rows) * bytesOfRow, interrupt.abort)
     sum = addDigests(sum, digest)
     if (digest.rows > 0n) ranges.push({ range, digest, expect })
   }

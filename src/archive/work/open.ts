@@ -5,7 +5,7 @@ import type { EventType } from '../../model/run/event.ts'
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { ArchiveContext, ReadOnlyStepEvent, ThrottleBytes } from '../steps/context.ts'
+import type { ArchiveContext, Pace, ReadOnlyStepEvent } from '../steps/context.ts'
 import type { ArchiveLog } from '../steps/log.ts'
 import { TokenLedger } from '../ledger/token-ledger.ts'
 import { PartitionLedger } from '../ledger/partition-ledger.ts'
@@ -212,10 +212,15 @@ function short(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 8)
 }
 
-function paceOf(rate: number | undefined, { clock }: Run): ThrottleBytes | null {
-  if (rate === undefined) return null
-  const throttle = new Throttle({ clock, requestedRate: () => rate, onChange: () => undefined })
-  return (bytes, signal) => throttle.take(bytes, signal)
+function paceOf(rate: number | undefined, { clock, control }: Run): Pace {
+  const requestedRate = (): number | null => (control?.rate === undefined ? (rate ?? null) : control.rate)
+  const throttle = new Throttle({ clock, requestedRate, onChange: () => undefined })
+  return {
+    get isLimited() {
+      return throttle.limit !== null
+    },
+    take: (bytes, signal) => throttle.take(bytes, signal),
+  }
 }
 
 /** Access to the log of an archive, without an engine for its files. */

@@ -25,6 +25,8 @@ export type RunControl = {
   readonly paused: boolean
   /** Number of workers that may work now; null: the number in the operation. */
   readonly lanes: number | null
+  /** Requested bytes a second, or null for no limit; absent: the rate in the operation. */
+  readonly rate?: number | null | undefined
   /** True if the number of workers cannot be changed while the operation runs. */
   readonly fixedApplyWorkers?: boolean
   /**

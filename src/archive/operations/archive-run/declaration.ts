@@ -89,6 +89,9 @@ const PLANNED = [
   'dry-run',
 ] as const
 
+/** Lowest allowed rate, bytes per second. */
+export const LEAST_RATE = 1000
+
 const EVENTS = [
   'archive.columns',
   'archive.forecast',
@@ -126,6 +129,7 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
   },
   display: 'long',
   pauses: true,
+  leastRate: LEAST_RATE,
   doing: 'archiving',
   stores: [
     { field: 'from', family: 'database', access: 'write', end: 'source' },

@@ -113,6 +113,11 @@ export type Declaration<O extends { readonly kind: string }, E extends RunEventT
   readonly display: RunDisplay
   /** Set if its runs can be paused and resumed. Not set for copies, which handle their steering requests themselves. */
   readonly pauses?: true
+  /**
+   * Set if the rate of its runs can be changed while they work (`RunControl.rate`): the lowest one, in bytes a second.
+   * Not set for copies.
+   */
+  readonly leastRate?: number
   /** Set if its runs work on several tables at the same time, and the user can change how many. Not set for copies. */
   readonly lanes?: true
   /** Text of the UI while the operation runs: `importing`. Default: its kind. */
