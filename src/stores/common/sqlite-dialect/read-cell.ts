@@ -96,7 +96,12 @@ function inUtc(convert: Normalizer): CellReader {
 }
 
 function textReader(convert: Normalizer): CellReader {
-  return (stored) => convert(typeof stored === 'string' ? stored : withoutBytes('text', stored))
+  return (stored) => {
+    if (typeof stored === 'string') return convert(stored)
+    // A column of numbers converts the text of a number back into the number, but keeps that of an infinite one.
+    if (typeof stored === 'number' && !Number.isFinite(stored)) return wrongClass('text', stored)
+    return convert(withoutBytes('text', stored))
+  }
 }
 
 function withoutBytes(what: string, stored: StoredValue): string | number | bigint {
