@@ -334,6 +334,62 @@ test('a partition with its own generation expression is restored with that expre
   expect([await place.rows(CATALOG), await place.rows(rows)]).toEqual(before)
 })
 
+test('a detached partition gets the rules that its table has now, or is refused with the statement to run', async ({
+  skip,
+}) => {
+  const why = await missing('postgresql')
+  if (why !== '') skip(why)
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-archive-own-'))
+  const place = await makePlace('postgresql', folder)
+  const archived = await makeBookings(place, 'native', folder, 20)
+  const isNew = (await place.rows("SELECT current_setting('server_version_num')::int >= 180000"))[0]?.[0] === 't'
+  await place.sql(
+    "UPDATE bookings SET note = 'none' WHERE note IS NULL",
+    'ALTER TABLE bookings ADD CONSTRAINT sane CHECK (id >= 0), ADD CONSTRAINT later CHECK (id > -7) NOT VALID',
+    'ALTER TABLE bookings ADD COLUMN twice bigint GENERATED ALWAYS AS (id * 2) STORED',
+    "ALTER TABLE bookings_1 ADD CONSTRAINT named CHECK (note <> '')",
+  )
+  await done(commandsOf(archived).run)
+  await place.sql(
+    'ALTER TABLE bookings ALTER note SET NOT NULL, DROP CONSTRAINT sane, ADD CONSTRAINT sane CHECK (id >= -1)',
+    'ALTER TABLE bookings VALIDATE CONSTRAINT later, ALTER twice DROP EXPRESSION',
+    ...(isNew ? ['ALTER TABLE bookings ADD COLUMN thrice bigint GENERATED ALWAYS AS (id * 3) VIRTUAL'] : []),
+  )
+  const restore = (label: string): Operation => ({ ...commandsOf(archived).restore, partitions: [label] }) as Operation
+  const rules = (table: string): Promise<unknown> =>
+    place.rows(
+      `SELECT attname, attnotnull, attgenerated::text FROM pg_attribute WHERE attrelid = '${table}'::regclass AND attnum > 0 AND NOT attisdropped
+       UNION ALL SELECT conname, convalidated, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = '${table}'::regclass AND contype = 'c' ORDER BY 1`,
+    )
+  expect(await done(restore('2020-Q1'))).toEqual([])
+  expect(await rules('bookings_0')).toEqual(await rules('bookings_2'))
+  expect(await place.rows('SELECT count(*), sum(twice) FROM bookings_0')).toEqual([['20', '380']])
+  if (isNew) expect(await place.rows('SELECT sum(thrice) FROM bookings_0')).toEqual([['570']])
+
+  const refusalOf = async (): Promise<{ readonly message?: string; readonly hint?: string | undefined }> => {
+    const { events } = await perform(restore('2020-Q2'))
+    const [error] = events.flatMap((event) => (event.type === 'archive.state' && event.error ? [event.error] : []))
+    expect(error).toMatchObject({ code: 'TABLE_REFUSED' })
+    return error ?? {}
+  }
+  await place.sql(
+    'UPDATE bookings SET amount = 1 WHERE amount IS NULL',
+    "ALTER TABLE bookings ALTER amount SET NOT NULL, ADD CONSTRAINT named CHECK (note <> 'never')",
+  )
+  const nulls = await refusalOf()
+  expect(nulls.message).toMatch(
+    /^4 rows of sluice_archived\.\S+ have NULL in column amount, which is NOT NULL in public\.bookings now$/,
+  )
+  await place.sql(nulls.hint?.split(', then')[0] ?? '')
+  const named = await refusalOf()
+  expect(named.message).toMatch(
+    /^sluice_archived\.\S+ and public\.bookings have different constraints with the name named$/,
+  )
+  await place.sql(named.hint?.split(', then')[0] ?? '')
+  expect(await done(restore('2020-Q2'))).toEqual([])
+  expect(await place.rows('SELECT count(*) FROM bookings')).toEqual([['60']])
+})
+
 test('a subpartition with its own generation expression blocks the detach, and is named', async ({ skip }) => {
   const why = await missing('postgresql')
   if (why !== '') skip(why)

@@ -90,6 +90,11 @@ export class PropertyRestorer {
     return this.#own.division ?? null
   }
 
+  /** True if the partition had a constraint of this name that its parent did not have. */
+  hasConstraint(name: string): boolean {
+    return this.#own.statements.some(({ what }) => what === `the constraint ${name}`)
+  }
+
   /** The partitioning that a new table lacks, to report. */
   get lostPartitioning(): readonly NotRestored[] {
     if (this.division === null) return []
