@@ -466,6 +466,30 @@ describe('a plan names', () => {
     expect(named(beside)).toEqual(['conflict clause t: ON CONFLICT REPLACE'])
   })
 
+  test('nothing of SQLite definitions with string literals in double quotes', async (context) => {
+    const [from, to] = await places(context, 'sqlite', 'sqlite')
+    await from.sql(
+      `CREATE TABLE t (id INTEGER PRIMARY KEY, "a b" TEXT COLLATE NOCASE, g TEXT AS ("a b" || 'it x'))`,
+      `CREATE INDEX some ON t (id) WHERE "a b" = 'x y' COLLATE "RTRIM"`,
+      `CREATE INDEX every ON t ("lower"("a b") || 'z')`,
+      `INSERT INTO t (id, "a b") VALUES (1, 'q')`,
+    )
+    const database = new Database(from.url.slice('sqlite:///'.length))
+    database.unsafeMode()
+    database.exec(`PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, char(39), char(34))`)
+    database.close()
+    const copy = copyOf(from, to, 't', { with: ['indexes'] })
+    expectDone(await perform(copy))
+    const query = 'SELECT id, "a b", g FROM t'
+    expect(await to.rows(query)).toEqual([['1', 'q', 'qit x']])
+    const made = `SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = 't' ORDER BY 1 DESC`
+    expect(await to.rows(made)).toEqual([
+      ['some', `CREATE INDEX "some" ON "t" (id) WHERE "a b" = 'x y' COLLATE "RTRIM"`],
+      ['every', `CREATE INDEX "every" ON "t" ("lower"("a b") || 'z')`],
+    ])
+    expectDone(await perform(copy))
+  })
+
   test('properties of a primary key of PostgreSQL; other constraints keep theirs', async (context) => {
     const [from, to] = await places(context, 'postgresql', 'postgresql')
     await from.sql(

@@ -7,6 +7,7 @@ import { maskedCode, mentions } from '../definition-text.ts'
 import type { DependencyStore, DependencyScope } from '../../../model/copy/dependency-port.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import type { ListRows, SqliteListQuery } from './object-list.ts'
+import { withSingleQuotes } from './literals.ts'
 import { declaredConflicts } from './table-facts.ts'
 import { streamOfName } from './stream-names.ts'
 
@@ -114,7 +115,8 @@ function detailedTable(table: TableSpec, sql: string): TableSpec {
   const expressions = generatedExpressions(sql)
   const columns = table.columns.map((column): Column => {
     const expression = column.generated === true ? expressions.get(column.name.toLowerCase()) : undefined
-    return expression === undefined ? column : { ...column, expression }
+    if (expression === undefined) return column
+    return { ...column, expression: { ...expression, sql: withSingleQuotes(expression.sql, table.columns) } }
   })
   return { ...table, columns, ...(options.length === 0 ? {} : { options }) }
 }

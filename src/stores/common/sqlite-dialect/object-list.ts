@@ -5,6 +5,7 @@ import type { IndexPart, SchemaObject } from '../../../model/copy/schema-object.
 import { definitionCode, nameAt } from '../definition-text.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { quote } from './ddl.ts'
+import { withSingleQuotes } from './literals.ts'
 import { groupBy } from '../../../shared/group-by.ts'
 
 export type SqliteListQuery = { readonly sql: string; readonly parameters: readonly string[] }
@@ -91,7 +92,7 @@ function indexObject({ table, columns }: TableSpec, rows: readonly SqlRow[]): Sc
     return { ...uniqueOf(made, names, primary), parts }
   }
   const isPartial = Number(partial) === 1
-  const own = tailOf(String(sql ?? ''))
+  const own = withSingleQuotes(tailOf(String(sql ?? '')), columns)
   return {
     kind: 'index',
     name: String(name),
