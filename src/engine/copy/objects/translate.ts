@@ -60,9 +60,8 @@ function verbatim(
   if (!sameWords) return { refused: `${what} is written in the SQL of ${from}, and is not translated` }
   if (object.own === '') return { refused: `${what} is part of the table's definition` }
   if (object.columns === null) {
-    const known = new Set(plan.columns.map((column) => column.from))
-    const missing = plan.source.columns.some(({ name }) => !known.has(name))
-    const renamed = plan.columns.some((column) => column.from !== column.to)
+    const missing = plan.source.columns.some(({ name }) => targetColumn(name, plan) === null)
+    const renamed = [...plan.columns, ...(plan.checked ?? [])].some((column) => column.from !== column.to)
     if (!missing && !renamed) return object
     return { refused: `${what} may use a column that is not copied, or has another name in the target` }
   }
@@ -136,8 +135,9 @@ function planOf(table: TableName, { plans }: TranslationContext): TablePlan | un
   return undefined
 }
 
-function targetColumn(name: string, { columns }: TablePlan): string | null {
-  return columns.find(({ from }) => from === name)?.to ?? null
+/** Null if the target lacks the column: a column that both sides compute is in the target. */
+function targetColumn(name: string, { columns, checked = [] }: TablePlan): string | null {
+  return [...columns, ...checked].find(({ from }) => from === name)?.to ?? null
 }
 
 function nameOf(object: Exclude<SchemaObject, ForeignKey>): string {
