@@ -135,7 +135,7 @@ describe('the ledger against the tags of the files', { timeout: 120_000 }, () =>
   })
 })
 
-describe('the newest checkpoint', { timeout: 120_000 }, () => {
+describe('checkpoints', { timeout: 120_000 }, () => {
   const checkpointOf = ({ archive }: Archived): string =>
     join(archive, '_delta_log', `${'10'.padStart(20, '0')}.checkpoint.parquet`)
 
@@ -187,6 +187,25 @@ describe('the newest checkpoint', { timeout: 120_000 }, () => {
     expect(details).toContainEqual(expect.stringMatching(detail))
     writeFileSync(checkpointOf(made), then.file)
     await ok(verify)
+  })
+
+  test('an older checkpoint, from which time travel starts, is compared, too', async () => {
+    const made = await longLog()
+    const hold = (reason: string | null): Promise<void> =>
+      ok({ kind: 'archive-hold', from: made.place.url, table: TABLE, partitions: ['2020-Q1'], reason })
+    for (let i = 0; i < 5; i++) for (const reason of [`E${i}`, null]) await hold(reason)
+    const names = readdirSync(join(made.archive, '_delta_log')).filter((name) => name.includes('.checkpoint.'))
+    expect(names.map((name) => Number.parseInt(name, 10))).toEqual([10, 20])
+    const { verify } = commandsOf(made)
+    await ok(verify)
+    await edit(
+      checkpointOf(made),
+      `CASE WHEN add IS NULL THEN add ELSE struct_update(add, tags := map_from_entries([{key: 'other', value: 'tag'}])) END AS add`,
+    )
+    const { finished, events } = await perform(verify)
+    expect(finished).toMatchObject({ exitCode: 1, error: { code: 'PROOF_FAILED' } })
+    const details = events.flatMap((event) => (event.type === 'archive.finding' ? [event.detail] : []))
+    expect(details).toEqual([expect.stringMatching(/^checkpoint 10 differs from the commits in sluice_partition=/)])
   })
 
   test('a commit that is gone, and the checkpoint that cannot be compared without it, are named', async () => {

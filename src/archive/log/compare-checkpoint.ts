@@ -1,8 +1,8 @@
 /**
- * Compares the newest checkpoint of an archive's log with a replay of the commits. Other programs start from it, and
- * skip files by its statistics.
+ * Compares the checkpoints of an archive's log with a replay of the commits. Other programs start from them, also for an
+ * older version, and skip files by their statistics.
  */
-import type { LogListing } from '../../delta/listing.ts'
+import type { CheckpointFiles, LogListing } from '../../delta/listing.ts'
 import { replayFiles, type ReplaySource } from '../../delta/replay.ts'
 import { segmentAt, type LogSegment } from '../../delta/segment.ts'
 import { readTableState } from '../../delta/state.ts'
@@ -11,40 +11,70 @@ import { nullOn, SluiceError } from '../../shared/errors.ts'
 import { sortedJson } from '../../shared/sorted-json.ts'
 import type { LogSource } from './read-state.ts'
 
-/** @property differing names of differing parts; null if the log cannot build the version without the checkpoint */
-type ComparedCheckpoint = { readonly version: number; readonly differing: readonly string[] | null }
+/** `uncompared`: the log cannot build the version without the checkpoint. @property differing names of parts */
+type ComparedCheckpoint = { readonly version: number } & (
+  | { readonly kind: 'compared'; readonly differing: readonly string[] }
+  | { readonly kind: 'uncompared' }
+  | { readonly kind: 'unreadable'; readonly error: SluiceError }
+)
 
-/** Returns null if there is no checkpoint. @throws SluiceError BAD_CHECKPOINT; errors of reading a log */
-export async function compareArchiveCheckpoint(
-  { store, parquet }: LogSource,
+/**
+ * Each checkpoint is compared with the commits since the one before it, so that each commit is read once.
+ * @returns all checkpoints, oldest first
+ * @throws SluiceError errors of reading a log
+ */
+export async function compareArchiveCheckpoints(
+  source: LogSource,
   signal: AbortSignal,
-): Promise<ComparedCheckpoint | null> {
-  const table = await DeltaTable.open(store, parquet, signal).catch(nullOn('NO_LOG'))
+): Promise<readonly ComparedCheckpoint[]> {
+  const table = await DeltaTable.open(source.store, source.parquet, signal).catch(nullOn('NO_LOG'))
   const listing = await table?.listing(signal)
-  const checkpoint = listing?.checkpoints.at(-1)
-  if (listing === undefined || checkpoint === undefined) return null
-  const { version } = checkpoint
-  const replayed = segmentWithout(listing, version)
-  if (replayed === null) return { version, differing: null }
-  const [own, log] = [
-    await contentsOf({ store, parquet, segment: { ...replayed, checkpoint, commits: [] } }, signal),
-    await contentsOf({ store, parquet, segment: replayed }, signal),
-  ]
-  const names = new Set([...own.keys(), ...log.keys()])
-  return { version, differing: [...names].filter((name) => own.get(name) !== log.get(name)) }
+  const compared: ComparedCheckpoint[] = []
+  /** Checkpoints from which no later version is built. */
+  const wrong = new Set<CheckpointFiles>()
+  for (const checkpoint of listing?.checkpoints ?? []) {
+    if (listing === undefined) break
+    const one = await compareOne(source, listing, checkpoint, wrong, signal)
+    if (one.kind === 'unreadable' || (one.kind === 'compared' && one.differing.length > 0)) wrong.add(checkpoint)
+    compared.push(one)
+  }
+  return compared
 }
 
-/** Builds the version from all commits, or from an older checkpoint if the first commits are gone; else null. */
-function segmentWithout(listing: LogListing, version: number): LogSegment | null {
-  const { checkpoints } = listing
-  for (const without of [checkpoints, checkpoints.filter((one) => one.version === version)]) {
-    try {
-      return segmentAt(listing, version, new Set(without))
-    } catch (error) {
-      if (!(error instanceof SluiceError) || !['LOG_GAP', 'VERSION_NOT_FOUND'].includes(error.code)) throw error
-    }
+async function compareOne(
+  { store, parquet }: LogSource,
+  listing: LogListing,
+  checkpoint: CheckpointFiles,
+  wrong: ReadonlySet<CheckpointFiles>,
+  signal: AbortSignal,
+): Promise<ComparedCheckpoint> {
+  const { version } = checkpoint
+  const same = listing.checkpoints.filter((one) => one.version === version)
+  const segment = segmentWithout(listing, version, new Set([...same, ...wrong]))
+  if (segment === null) return { version, kind: 'uncompared' }
+  try {
+    const own = await contentsOf({ store, parquet, segment: { ...segment, checkpoint, commits: [] } }, signal)
+    const log = await contentsOf({ store, parquet, segment }, signal)
+    const names = new Set([...own.keys(), ...log.keys()])
+    return { version, kind: 'compared', differing: [...names].filter((name) => own.get(name) !== log.get(name)) }
+  } catch (error) {
+    if (error instanceof SluiceError && error.code === 'BAD_CHECKPOINT') return { version, kind: 'unreadable', error }
+    throw error
   }
-  return null
+}
+
+/** Builds the version from an older checkpoint or from all commits; null if the commits are gone. */
+function segmentWithout(
+  listing: LogListing,
+  version: number,
+  without: ReadonlySet<CheckpointFiles>,
+): LogSegment | null {
+  try {
+    return segmentAt(listing, version, without)
+  } catch (error) {
+    if (error instanceof SluiceError && ['LOG_GAP', 'VERSION_NOT_FOUND'].includes(error.code)) return null
+    throw error
+  }
 }
 
 /** Texts of the table's properties, transactions and files, by name. */

@@ -23,7 +23,7 @@ import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { parquetRows } from '../../../engine/run/registry.ts'
 import { firstOf } from '../../../shared/first-of.ts'
-import { compareArchiveCheckpoint } from '../../log/compare-checkpoint.ts'
+import { compareArchiveCheckpoints } from '../../log/compare-checkpoint.ts'
 import { compareArchiveCommits, type ArchiveCommitsByState } from '../../log/compare-commits.ts'
 import type { ArchiveContext } from '../../steps/context.ts'
 
@@ -131,7 +131,7 @@ async function verifyOne(
     return
   }
   const isForeign = other !== null || verified.foreign.includes(name)
-  for (const compared of [await changedCommits(open.context, isForeign), await changedCheckpoint(open.context)]) {
+  for (const compared of [await changedCommits(open.context, isForeign), await changedCheckpoints(open.context)]) {
     compared.findings.forEach(reported)
     verified.notCompared.push(...compared.notCompared)
   }
@@ -212,29 +212,30 @@ async function changedCommits(
   }
 }
 
-/** Parts of the newest checkpoint that differ from the commits. */
-async function changedCheckpoint({
+/** Checkpoints that differ from the commits. */
+async function changedCheckpoints({
   reader,
   interrupt,
   name,
 }: Pick<ArchiveContext, 'reader' | 'interrupt' | 'name'>): Promise<ComparedLog> {
+  const wrong: ArchiveFinding[] = []
+  const notCompared: string[] = []
   try {
-    const compared = await compareArchiveCheckpoint({ store: reader, parquet: parquetRows }, interrupt.abort)
-    if (compared === null) return { findings: [], notCompared: [] }
-    const { version, differing } = compared
-    const of = `checkpoint ${version} of the log of ${name}`
-    if (differing === null)
-      return { findings: [], notCompared: [`${of} was not compared: the commits before it are gone`] }
-    if (differing.length === 0) return { findings: [], notCompared: [] }
-    const detail = `checkpoint ${version} differs from the commits in ${firstOf(differing, MOST_NAMED)}`
-    return { findings: [{ finding: 'broken log', detail }], notCompared: [] }
+    for (const one of await compareArchiveCheckpoints({ store: reader, parquet: parquetRows }, interrupt.abort)) {
+      const { version, kind } = one
+      if (kind === 'uncompared')
+        notCompared.push(`checkpoint ${version} of the log of ${name} was not compared: the commits before it are gone`)
+      else if (kind === 'unreadable') wrong.push({ finding: 'broken log', detail: one.error.message })
+      else if (one.differing.length > 0) {
+        const detail = `checkpoint ${version} differs from the commits in ${firstOf(one.differing, MOST_NAMED)}`
+        wrong.push({ finding: 'broken log', detail })
+      }
+    }
   } catch (thrown) {
     throwIfAborted(interrupt.abort)
-    const { code, message } = asSluiceError(thrown)
-    return code === 'BAD_CHECKPOINT'
-      ? { findings: [{ finding: 'broken log', detail: message }], notCompared: [] }
-      : { findings: [], notCompared: [`the newest checkpoint of ${name} was not compared: ${message}`] }
+    notCompared.push(`checkpoints of the log of ${name} were not compared: ${asSluiceError(thrown).message}`)
   }
+  return { findings: wrong, notCompared }
 }
 
 /** True if the partition's state in the ledger has changed since the record was read. */
