@@ -215,3 +215,65 @@ test.skipIf(noServer !== '')(`code of an untrusted role is not executed to count
     await place.sql('ALTER TABLE v DROP CONSTRAINT odd', `DROP OWNED BY ${role}`, `DROP ROLE ${role}`)
   }
 })
+
+describe('sqlite: a table that compares the text of a time', () => {
+  const T = "'2020-01-02T10:00:00'"
+  const CASES: readonly (readonly [name: string, sql: string, column: string])[] = [
+    ['in its key', 'id integer, at datetime NOT NULL, b datetime, PRIMARY KEY (at, id)', 'at'],
+    ['in a unique index', 'id integer PRIMARY KEY, at datetime NOT NULL, b datetime UNIQUE', 'b'],
+    ['by a CHECK', `id integer PRIMARY KEY, at datetime NOT NULL, b datetime CHECK ("B" = ${T})`, 'b'],
+    ['by a CHECK of hours', `id integer PRIMARY KEY, at datetime NOT NULL, b time CHECK (length(b) > 1)`, 'b'],
+    [
+      'by a generated column',
+      'id integer PRIMARY KEY, at datetime NOT NULL, b datetime, c AS (substr([b], 1, 16))',
+      'b',
+    ],
+    ['by a foreign key', 'id integer PRIMARY KEY, at datetime NOT NULL, b datetime REFERENCES o (b)', 'b'],
+    ['by an index of an expression', 'id integer PRIMARY KEY, at datetime NOT NULL, b datetime', 'b'],
+  ]
+
+  test.each(CASES)('%s keeps rows that would come back in another spelling', async (name, columns, column) => {
+    const place = await makePlace('sqlite', folder)
+    const other = name.includes('hours') ? "'10:00:00.50'" : T
+    await place.sql(
+      'PRAGMA foreign_keys = OFF',
+      `CREATE TABLE v (${columns})`,
+      ...(name.includes('expression') ? ['CREATE UNIQUE INDEX e ON v (substr(b, 1, 19))'] : []),
+      `INSERT INTO v (id, at, b) VALUES (1, '2020-01-02 10:00:00', ${column === 'b' ? other : 'NULL'})`,
+      ...(column === 'at' ? [`INSERT INTO v (id, at) VALUES (1, ${T})`] : []),
+    )
+    const { run, restore } = commandsOf({ place, form: 'plain', to: mkdtempSync(join(folder, 'to-')) })
+    const own = { ...run, tables: ['v'] } as Operation & { readonly kind: 'archive' }
+    const drop = { ...own, drop: true, confirm: 'v' }
+    const before = await place.rows('SELECT * FROM v ORDER BY id, at')
+    expect(warned(await perform({ ...own, dryRun: true, exact: true }))).toContain(
+      `a run would be refused: 2020-Q1 has 1 value in ${column} that is not valid for its type`,
+    )
+    const [refused] = refusals(await perform(drop))
+    expect(refused).toMatchObject({
+      code: 'VALUE_REFUSED',
+      message: expect.stringContaining('as it would be restored'),
+    })
+    expect(refused?.hint?.includes('--as-text')).toBe(column !== 'at')
+    expect(await place.rows('SELECT * FROM v ORDER BY id, at')).toEqual(before)
+    if (column === 'at') return
+    // As text, the spelling comes back.
+    expect(refusals(await perform({ ...drop, asText: [column] }))).toEqual([])
+    expect(await place.rows('SELECT * FROM v')).toEqual([])
+    const back = await perform({ ...restore, table: 'v', partitions: ['2020-Q1'] } as Operation)
+    expect(back.finished).toMatchObject({ exitCode: 0 })
+    expect(await place.rows('SELECT * FROM v ORDER BY id, at')).toEqual(before)
+  })
+
+  test('archives other times, which come back in the usual spelling', async () => {
+    const place = await makePlace('sqlite', folder)
+    await place.sql(
+      'CREATE TABLE v (id integer PRIMARY KEY, at datetime NOT NULL, b datetime, CHECK (id > 0))',
+      `INSERT INTO v VALUES (1, ${T}, ${T})`,
+    )
+    const { run, restore } = commandsOf({ place, form: 'plain', to: mkdtempSync(join(folder, 'to-')) })
+    expect(refusals(await perform({ ...run, tables: ['v'], drop: true, confirm: 'v' } as Operation))).toEqual([])
+    await perform({ ...restore, table: 'v', partitions: ['2020-Q1'] } as Operation)
+    expect(await place.rows('SELECT * FROM v')).toEqual([['1', '2020-01-02 10:00:00', '2020-01-02 10:00:00']])
+  })
+})

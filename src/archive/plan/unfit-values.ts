@@ -1,6 +1,6 @@
 /** On request, reads all values of due periods, and finds those that an archive cannot hold. */
 import { cutCondition } from '../steps/cut-condition.ts'
-import { archivedReadColumns, wholeOf } from '../steps/context.ts'
+import { exportedReadColumns, wholeOf } from '../steps/context.ts'
 import { NULL_KEY_HINT, nullKeyRows, nullKeyText } from '../steps/null-keys.ts'
 import { VIOLATION_HINT, violations, violationText } from '../steps/unchecked.ts'
 import { doubtful } from '../types/index.ts'
@@ -36,16 +36,16 @@ export async function reportDoubtful(
     const own = candidate.native === null ? table : native?.table
     if (own === undefined) continue
     const where = candidate.native === null ? cutCondition(store, table, archived, candidate) : null
-    const columns = archivedReadColumns(archived.stored.columns)
+    const columns = exportedReadColumns(archived.stored.columns)
     const placed = doubts.map((doubt) => ({ doubt, at: archived.stored.columns.indexOf(doubt.column) }))
     const counts = doubts.map(() => 0)
     const untyped = new Map<StoredColumn, number>()
     await using view = await store.source(signal)
     const onRefused = (row: readonly (string | null)[], error: SluiceError): void => {
-      for (const [i, { doubt, at }] of placed.entries())
-        if (isInvalidValue(row[at] ?? null, doubt, error)) counts[i] = (counts[i] ?? 0) + 1
+      const invalid = placed.map(({ doubt, at }) => isInvalidValue(row[at] ?? null, doubt, error))
+      for (const [i, is] of invalid.entries()) if (is) counts[i] = (counts[i] ?? 0) + 1
       const named = archived.stored.columns.find(({ name }) => namesColumn(error, name))
-      if (named === undefined || doubts.some(({ column }) => column === named)) return
+      if (named === undefined || doubts.some(({ column }, i) => column === named && invalid[i])) return
       untyped.set(named, (untyped.get(named) ?? 0) + 1)
     }
     const request = { table: own, columns, range: wholeOf(own), where, ordered: false, onRefused }
@@ -84,8 +84,11 @@ export async function reportDoubtful(
       const message = `${label} has ${countText(count, 'value')} in ${column.name} with number 0, the error value of the enum: the archive keeps it, and it is restored with number 0`
       emit({ type: 'log', level: 'note', table: tableText(table.table), message })
     }
-    for (const [column, count] of untyped)
-      warn(column, count, `${count === 1 ? 'is' : 'are'} not valid for its type (${column.column.native})`)
+    for (const [column, count] of untyped) {
+      const { kind } = column.as
+      const spelled = kind === 'timestamp' || kind === 'time' ? ', or not spelled as it would be restored' : ''
+      warn(column, count, `${count === 1 ? 'is' : 'are'} not valid for its type (${column.column.native})${spelled}`)
+    }
   }
 }
 

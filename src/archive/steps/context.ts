@@ -118,6 +118,11 @@ export function archivedReadColumns(columns: readonly StoredColumn[]): readonly 
   return columns.map((one) => ({ name: one.name, as: travelsAs(one), column: one.column, exact: true }))
 }
 
+/** As `archivedReadColumns`, for rows that are about to be archived: also their keys must come back as they are. */
+export function exportedReadColumns(columns: readonly StoredColumn[]): readonly ReadColumn[] {
+  return archivedReadColumns(columns).map((one) => ({ ...one, spelled: true }))
+}
+
 /** The condition of a plain table's partition in the SQL of the source. */
 export function partitionCondition({ store, table, archived }: ArchiveContext, partition: ArchivedPartition): string {
   const condition = cutCondition(store, table, archived, partition)

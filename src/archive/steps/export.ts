@@ -20,7 +20,7 @@ import { ledgerOfApp } from '../log/ledger-name.ts'
 import { FilePaths } from '../log/same-file.ts'
 import {
   progress,
-  archivedReadColumns,
+  exportedReadColumns,
   partitionRowRequest,
   type ArchiveContext,
   type Pace,
@@ -80,7 +80,7 @@ export async function exportPartition(
     removed: { rows: 0n, sum: '0' },
   })
   await using view = await store.source(context.interrupt.abort)
-  const columns = archivedReadColumns(exportColumns(context, partition))
+  const columns = exportedReadColumns(exportColumns(context, partition))
   const request = { ...partitionRowRequest(context, partition, native?.table ?? context.table), columns }
   await refuseNullKeys(partition.label, view, request, context.interrupt.abort)
   await refuseViolations(context, partition, view, request)

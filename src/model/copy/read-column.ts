@@ -10,7 +10,9 @@ export type ReadColumn = {
   readonly codec?: Codec
   /**
    * Set to refuse a value whose storage class or spelling would change if its canonical form were written back. The
-   * spelling of timestamps may change. Not needed in stores that enforce column types.
+   * spelling of times may change. Not needed in stores that enforce column types.
    */
   readonly exact?: true
+  /** With `exact`: refuses another spelling of times, too, where a key or constraint of the table compares their text. */
+  readonly spelled?: true
 }

@@ -51,10 +51,15 @@ export function sqliteCellReaderOf({ type }: Pick<Column, 'type'>, as: ColumnTyp
 
 /**
  * As `sqliteCellReaderOf`, for values that must be restored exactly: refuses a value whose canonical form would be
- * stored in another storage class or spelling. Timestamps may be spelled differently.
+ * stored in another storage class or spelling.
+ * @param isSpelled true to refuse times in another spelling too
  * @throws (the function) SluiceError VALUE_REFUSED
  */
-export function exactReader({ native, type }: Pick<Column, 'native' | 'type'>, as: ColumnType): CellReader {
+export function exactReader(
+  { native, type }: Pick<Column, 'native' | 'type'>,
+  as: ColumnType,
+  isSpelled = false,
+): CellReader {
   const read = sqliteCellReaderOf({ type: type.kind === 'timestamp' && as.kind === 'timestamp' ? type : as }, as)
   if (read === literalOf) return read
   const affinity = affinityOf(native, true)
@@ -62,7 +67,14 @@ export function exactReader({ native, type }: Pick<Column, 'native' | 'type'>, a
   const isInstant = as.kind === 'date' || as.kind === 'time' || as.kind === 'timestamp'
   return (stored) => {
     const cell = read(stored)
-    if (isStoredExactly(stored, bound(bind, cell), affinity, isInstant)) return cell
+    const value = bound(bind, cell)
+    if (isStoredExactly(stored, value, affinity, isInstant)) {
+      if (!isSpelled || !isInstant || value === stored) return cell
+      throw refusedValue(
+        `spelled as it would be restored (${String(value)}), and a key or constraint compares it`,
+        stored,
+      )
+    }
     throw refusedValue(`${as.kind === 'native' ? 'text' : as.kind} that the column would store unchanged`, stored)
   }
 }

@@ -18,12 +18,14 @@ export type ScanColumn = {
   readonly column: Column
   /** See `ReadColumn.exact`. */
   readonly exact?: true
+  /** See `ReadColumn.spelled`. */
+  readonly spelled?: true
 }
 
 type Decode = (bytes: Uint8Array) => string | null
 
-export function sqliteCellReader({ column, as, exact }: ScanColumn): CellReader {
-  return exact === true ? exactReader(column, as) : sqliteCellReaderOf(column, as)
+export function sqliteCellReader({ column, as, exact, spelled }: ScanColumn): CellReader {
+  return exact === true ? exactReader(column, as, spelled) : sqliteCellReaderOf(column, as)
 }
 
 export type SqliteScan = {

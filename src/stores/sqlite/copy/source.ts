@@ -33,7 +33,8 @@ import { sqliteCopyError } from './errors.ts'
 import { KEY_TERMS, SQLITE_SOURCE_KEYS, sqliteCondition } from './key-dialect.ts'
 import { keyListParts } from '../../common/key-parts.ts'
 import { regrouped } from '../../common/regrouped.ts'
-import { slices, type ReadMode, type Open, type SqliteScan, type Slice } from './rows.ts'
+import { comparedTexts } from './compared-texts.ts'
+import { slices, type ReadMode, type Open, type ScanColumn, type SqliteScan, type Slice } from './rows.ts'
 import { sqliteShape, type SqliteShape } from './shape.ts'
 import { wideRowsOf } from '../reader.ts'
 
@@ -156,7 +157,7 @@ export class SqliteView implements SourceView {
     for (const range of keyListParts(wanted, table.key.length, KEY_TERMS)) {
       const scan: SqliteScan = {
         table,
-        columns,
+        columns: this.#scanned(table, columns),
         condition: this.#condition(table, range, where),
         order: this.#order(request),
         ...(onRefused === undefined ? {} : { onRefused }),
@@ -176,6 +177,15 @@ export class SqliteView implements SourceView {
         rows.return(undefined)
       }
     }
+  }
+
+  /** Times that no key and no constraint compares may come back in another spelling. */
+  #scanned({ table: { name } }: TableSpec, columns: readonly ScanColumn[]): readonly ScanColumn[] {
+    if (!columns.some(({ spelled }) => spelled === true)) return columns
+    const compared = comparedTexts(this.#connection, name)
+    return columns.map(({ spelled, ...one }) =>
+      spelled === true && compared.has(one.name.toLowerCase()) ? { ...one, spelled } : one,
+    )
   }
 
   /**
