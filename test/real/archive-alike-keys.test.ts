@@ -24,6 +24,33 @@ const KEYS: readonly (readonly [System, string, string, readonly string[]])[] = 
   ],
 ]
 
+test.each([
+  ['datetime', "'2020-02-02 00:00:00'", "'2020-02-02T00:00:00'"],
+  ['uuid', "'00000000-0000-4000-8000-00000000000a'", "'00000000-0000-4000-8000-00000000000A'"],
+])(
+  'a late row of SQLite whose key (%s) is spelled in another way is not left out of a query',
+  async (type, one, other) => {
+    const place = await makePlace('sqlite', folder.path)
+    await place.sql(
+      `CREATE TABLE spelled (k ${type} NOT NULL, id integer NOT NULL, at datetime NOT NULL, v text, PRIMARY KEY (k, id))`,
+      `INSERT INTO spelled VALUES (${one}, 1, '2020-02-02 00:00:00', 'old'), (${one}, 2, '2020-02-02 00:00:00', 'old')`,
+    )
+    const { run } = commandsOf({ place, form: 'plain', to: join(folder.path, `to-${type}`) })
+    expect((await perform({ ...run, tables: ['spelled'] } as Operation)).finished).toMatchObject({ exitCode: 0 })
+    const query = 'SELECT count(*) FROM spelled'
+    const asked = { kind: 'query', from: place.url, table: 'spelled', limit: 10, format: 'table', query } as const
+    expect((await countedBy(asked)).counted).toBe('2')
+    await place.sql(`INSERT INTO spelled VALUES (${other}, 2, '2020-02-03 00:00:00', 'late')`)
+    const refused = (await perform(asked as Operation)).finished
+    expect(refused.error).toMatchObject({
+      code: 'PARTITION_STATE',
+      message: expect.stringContaining('more of its rows'),
+    })
+    await place.sql(`UPDATE spelled SET id = 3 WHERE v = 'late'`)
+    expect((await countedBy(asked)).counted).toBe('3')
+  },
+)
+
 describe.each(KEYS)('%s, %s', (system, _name, columns, before) => {
   test('the error names the key and both rows, and both ways out succeed', { timeout: 60_000 }, async (context) => {
     if ((await missing(system)) !== '') context.skip()

@@ -265,7 +265,11 @@ async function loadRows(needed: Needed, files: readonly QueryFile[]): Promise<Lo
   const { store, table, signal } = question
   const { leaving, attached } = standings
   const hot = hotPart(store, table, seen, columns, query, shared)
-  const late = shared.map(({ label, within }) => ({ within, key: table.key, files: filesOf(label, read, files) }))
+  const { key } = table
+  const respelled = table.columns.some(
+    (one) => key.includes(one.name) && store.offers.spellings?.condition(one) != null,
+  )
+  const late = shared.map(({ label, within }) => ({ within, key, respelled, files: filesOf(label, read, files) }))
   const unmoved = async (): Promise<void> => {
     const now = await readArchive(ledger, record?.table ?? table.table)
     if (readFingerprint(now) !== readFingerprint(record)) throw new ArchiveChanged()

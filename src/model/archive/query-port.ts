@@ -122,6 +122,8 @@ export type SharedRows = {
   /** Bounds of the files; null if they cannot be compared here. */
   readonly within: ExcludedRange | null
   readonly key: readonly string[]
+  /** True if the source may have several rows whose keys differ in spelling only. */
+  readonly respelled?: boolean
   readonly files: readonly QueryFile[]
 }
 

@@ -28,7 +28,7 @@ import { answerFailure, restoreFailure, changedFile, NOT_RESTORED, unreadValue }
 import { needsOf, DISABLED_OPTIMIZERS } from './needs.ts'
 import { refuseOtherExpressions } from './other-expressions.ts'
 import { readCsv } from './read-csv.ts'
-import { refuseAlikeKeys, sameKey } from './same-key.ts'
+import { refuseAlikeKeys, refuseRespelledKeys, sameKey } from './same-key.ts'
 import { QuerySession } from './session.ts'
 import { queryFailure, readStatement, type ArchiveStatement } from './statement.ts'
 import { casesText, distinctNames, valueIn } from './values.ts'
@@ -171,14 +171,16 @@ class DuckdbArchiveQuery implements ArchiveQuery {
     }
     const leftOut: LeftOutRows[] = []
     try {
-      for (const { within, key, files } of shared) {
+      for (const { within, key, files, respelled } of shared) {
         if (files.length === 0) {
           leftOut.push({ keyed: 0n, moved: 0n })
           continue
         }
         const keys = this.#named(key).map((column) => ({ column, place: place(column.name) }))
         const archived = await this.#placed(files, this.#named(key))
-        await refuseAlikeKeys(session, keys, { hot: `main.${HOT}`, archived }, tableText(this.#request.table))
+        const sides = { hot: `main.${HOT}`, archived }
+        await refuseAlikeKeys(session, keys, sides, tableText(this.#request.table))
+        if (respelled === true) await refuseRespelledKeys(session, keys, sides, tableText(this.#request.table))
         const isIn = `EXISTS (SELECT 1 FROM ${archived} AS archived WHERE ${sameKey(keys, `main.${HOT}`, 'archived')})`
         const out = async (sql: string): Promise<bigint> => BigInt(await session.run(`${sql} AND ${isIn}`))
         const keyed = await out(within === null ? everyRow : deleteOf(place(within.column), within.from, within.to))

@@ -54,6 +54,41 @@ export async function refuseAlikeKeys(
   )
 }
 
+/**
+ * Refuses a key that more rows of the source have than archived ones: their keys differ in spelling, which was dropped
+ * when they were read, so it is unknown which of them is archived.
+ * @throws SluiceError PARTITION_STATE
+ */
+export async function refuseRespelledKeys(
+  session: QuerySession,
+  key: readonly KeyColumn[],
+  { hot, archived }: Sides,
+  table: string,
+): Promise<void> {
+  const counts = (from: string, nameOf: (one: KeyColumn) => string): string => {
+    const parts = key.map((one, i) => `${surely(nameOf(one), equalityOf(one.column))} AS k${i}`)
+    return `(SELECT ${parts.join(', ')}, count(*) AS number FROM ${from} GROUP BY ALL)`
+  }
+  const same = key.map((_, i) => `hot.k${i} IS NOT DISTINCT FROM archived.k${i}`).join(' AND ')
+  const [found] = await session.rows(
+    `SELECT concat_ws(', ', ${key.map((_, i) => `CAST(hot.k${i} AS VARCHAR)`).join(', ')})
+     FROM ${counts(hot, ({ place }) => place)} AS hot
+     JOIN ${counts(`${archived} AS archived`, ({ column }) => quotedName(column.physical))} AS archived ON ${same}
+     WHERE hot.number > archived.number LIMIT 1`,
+  )
+  if (found === undefined) return
+  const names = key.map(({ column }) => column.name).join(', ')
+  throw new SluiceError(
+    'PARTITION_STATE',
+    `${table} cannot be queried: more of its rows have the key ${String(found[0])} than the archive has`,
+    {
+      where: table,
+      reason: `the table spells ${names} of these rows differently, and the archive does not store the spelling, so it is unknown which of them is archived`,
+      hint: `give the row that was added another key, or remove it; or query other periods`,
+    },
+  )
+}
+
 function equalKeys(
   key: readonly KeyColumn[],
   { hot, archived }: Sides,
