@@ -21,8 +21,20 @@ type Case = {
   readonly refused: Readonly<Record<string, string>>
 }
 
+/** Statements that sort NULL, without saying where: it is in the archived row. */
+const SORTED = [
+  'SELECT id FROM s ORDER BY nullif(id, 0)',
+  'SELECT id FROM s ORDER BY nullif(id, 0) DESC',
+  'SELECT rank() OVER (ORDER BY nullif(id, 0)) AS r FROM s ORDER BY id',
+  'SELECT rank() OVER (ORDER BY nullif(id, 0) DESC) AS r FROM s ORDER BY id',
+  'SELECT max(id) FROM (SELECT id FROM s ORDER BY nullif(id, 0) LIMIT 1) AS x',
+  'SELECT max(id) FROM (SELECT id FROM s ORDER BY nullif(id, 0) DESC LIMIT 1) AS x',
+]
+
 /** Expressions with the server's answer in each system. */
 const SAME = ['-n % 2', 'n / 2.0', 'q / 2', 'abs(m)', 'round(q)', 'coalesce(u, t)', 'nullif(n, 7)', 'n BETWEEN 1 AND 9']
+
+const DISTINCT_ON = 'SELECT DISTINCT ON (n) id FROM s ORDER BY n, nullif(id, 0) DESC'
 
 const CASES: Readonly<Record<'postgresql' | 'mysql' | 'sqlite', Case>> = {
   postgresql: {
@@ -122,6 +134,7 @@ describe.each(['postgresql', 'mysql', 'sqlite'] as const)('%s', async (system) =
       const { columns, values, same, refused } = CASES[system]
       const rows = [COLD, HOT].map((ts) => ({ ts, values }))
       const s = await queryPlace(system, folder, columns, rows)
+      await s.place.sql('CREATE TABLE twin AS SELECT * FROM s')
       await s.archive()
       const all = [...SAME, ...same]
       const [server = []] = await s.place.rows(`SELECT ${all.join(', ')} FROM s WHERE id = 1`)
@@ -130,6 +143,13 @@ describe.each(['postgresql', 'mysql', 'sqlite'] as const)('%s', async (system) =
         expect(finished.error, `row ${id}`).toBeUndefined()
         const answers = Object.fromEntries(all.map((sql, i) => [sql, plain(found[0]?.[i])]))
         expect(answers, `row ${id}`).toEqual(Object.fromEntries(all.map((sql, i) => [sql, plain(server[i])])))
+      }
+      const sorted = system === 'postgresql' ? [...SORTED, DISTINCT_ON] : SORTED
+      for (const sql of sorted) {
+        const { rows: found, finished } = await s.ask(sql)
+        expect(finished.error, sql).toBeUndefined()
+        const wanted = (await s.place.rows(sql.replace('FROM s', 'FROM twin'))).map((row) => row.map(plain))
+        expect([sql, found.map((row) => row.map(plain))]).toEqual([sql, wanted])
       }
       for (const [sql, words] of Object.entries(refused)) {
         const { finished } = await s.ask(`SELECT ${sql} FROM s`)

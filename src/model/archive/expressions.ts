@@ -3,6 +3,8 @@
 export type ExpressionRules = {
   /** `cuts`: dividing integers drops the fraction; `keeps`: it does not. Division by zero is NULL in both cases. */
   readonly division: 'cuts' | 'keeps'
+  /** Where NULL sorts if the statement does not say it: above all values, or below them. */
+  readonly nulls: 'above' | 'below'
   /** Expressions that are refused, each with its replacement. */
   readonly others: readonly OtherExpression[]
 }

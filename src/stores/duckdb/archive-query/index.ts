@@ -50,7 +50,7 @@ export const openDuckdbArchiveQuery: OpenArchiveQuery = async (request) => {
     const hint = `the table is ${tableText(request.table)} (${shown.join(', ')})${casesText(own, names)}; ${isQuoted ? 'names in double quotes need them; ' : ''}the SQL is that of DuckDB`
     let query: DuckdbArchiveQuery
     try {
-      await divideAs(session, request)
+      await computeAs(session, request)
       await makeStandIn(session, request, names)
       const statement = await readStatement(session, request.sql, request.limit)
       query = new DuckdbArchiveQuery(session, request, names, statement, await plan(session, request), hint)
@@ -329,10 +329,12 @@ async function makeStandIn(session: QuerySession, request: QueryRequest, names: 
   await session.run(`CREATE VIEW ${nameOf(request)} AS SELECT ${listed.join(', ')} FROM main.${STAND_IN}`)
 }
 
-async function divideAs(session: QuerySession, { expressions }: QueryRequest): Promise<void> {
+async function computeAs(session: QuerySession, { expressions }: QueryRequest): Promise<void> {
   if (expressions === undefined) return
   await session.run(`SET integer_division = ${expressions.division === 'cuts'}`)
   await session.run('SET ieee_floating_point_ops = false')
+  const order = expressions.nulls === 'above' ? 'nulls_last_on_asc_first_on_desc' : 'nulls_first_on_asc_last_on_desc'
+  await session.run(`SET default_null_order = '${order}'`)
 }
 
 async function plan(session: QuerySession, { columns, sql }: QueryRequest): Promise<QueryNeeds> {

@@ -3,6 +3,7 @@ import type { ExpressionRules } from '../../../model/archive/expressions.ts'
 
 export const MYSQL_EXPRESSIONS: ExpressionRules = {
   division: 'keeps',
+  nulls: 'below',
   others: [
     { names: ['^'], what: 'is XOR in MySQL, and power in DuckDB', instead: 'xor(a, b), or pow(a, b)' },
     {

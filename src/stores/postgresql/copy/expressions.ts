@@ -3,6 +3,7 @@ import type { ExpressionRules } from '../../../model/archive/expressions.ts'
 
 export const POSTGRES_EXPRESSIONS: ExpressionRules = {
   division: 'cuts',
+  nulls: 'above',
   others: [
     {
       names: ['array_extract', 'array_slice'],

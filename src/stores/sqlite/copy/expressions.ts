@@ -3,6 +3,7 @@ import type { ExpressionRules } from '../../../model/archive/expressions.ts'
 
 export const SQLITE_EXPRESSIONS: ExpressionRules = {
   division: 'cuts',
+  nulls: 'below',
   others: [
     {
       names: ['~~', '!~~'],
