@@ -160,6 +160,27 @@ describe.skipIf(!POSTGRES_OWN)(`a cutover between two databases ${POSTGRES_MISSI
     },
   )
 
+  test('is refused while a row of the target has no parent, also if it came last', { timeout: 240_000 }, async () => {
+    const stage = await twoStage(server, 100)
+    const { source, target } = stage
+    for (const place of [source, target]) {
+      await place.sql(
+        'CREATE TABLE guests (id bigint PRIMARY KEY)',
+        `INSERT INTO guests SELECT id FROM ${SQL}`,
+        `ALTER TABLE ${SQL} ADD CONSTRAINT "its guest" FOREIGN KEY (id) REFERENCES guests`,
+      )
+    }
+    await source.sql('INSERT INTO guests VALUES (5000)', `INSERT INTO ${SQL} (id, created_at) VALUES (5000, '2025-02-01')`) // prettier-ignore
+    const why = 'its guest of .* to public.guests, ON DELETE NO ACTION: 1 of its rows has no parent'
+    for (const when of ['applied by the cutover', 'found before']) {
+      const refused = await perform(twoCutover(stage))
+      expect(refused.finished, when).toMatchObject({ error: { code: 'NOT_SWITCHABLE', message: expect.stringMatching(why) as string } }) // prettier-ignore
+    }
+    await target.sql('INSERT INTO guests VALUES (5000)')
+    const made = await perform(twoCutover(stage))
+    expect(made.finished, JSON.stringify(made.finished.error)).toMatchObject({ exitCode: 0 })
+  })
+
   test('reports before and after the cutover why a revert would be refused', { timeout: 240_000 }, async () => {
     const stage = await twoStage(server, 100)
     const { source, target } = stage

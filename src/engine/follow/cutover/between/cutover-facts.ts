@@ -14,6 +14,8 @@ export type BetweenParts = Omit<ApproachParts, 'furthest'> &
     readonly to: TableName
     /** Row key columns of the stream: both tables have them. */
     readonly identity: readonly string[]
+    /** Throws if a row of a foreign key has no parent in the target. */
+    readonly requireParents: () => Promise<void>
     readonly steps: BetweenLedger
     /** Records the cutover before anything is created for it. */
     readonly begin: () => Promise<void>

@@ -69,7 +69,12 @@ export class BetweenCutover extends CutoverWatch<BetweenFacts> {
   #notUndone: Attempt | null = null
 
   constructor(parts: BetweenParts) {
-    super({ ...parts, furthest: () => parts.opening.furthest(parts.to, parts.signal) })
+    const furthest = async (): Promise<FurthestValues> => {
+      // All rows are equal now, and the source is open: counting does not prolong the pause.
+      await parts.requireParents()
+      return await parts.opening.furthest(parts.to, parts.signal)
+    }
+    super({ ...parts, furthest })
     this.#parts = parts
   }
 

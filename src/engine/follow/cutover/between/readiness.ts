@@ -1,10 +1,12 @@
 /** Requirements of a cutover between two databases that can be checked before the stream continues. */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
-import { asSluiceError, type ErrorCode } from '../../../../shared/errors.ts'
+import { asSluiceError, SluiceError, type ErrorCode } from '../../../../shared/errors.ts'
 import type { FollowedTable } from '../../../../model/follow/port.ts'
 import type { SwitchFinding } from '../../../../model/follow/switch-port.ts'
 import type { CutoverRun } from '../../operations/cutover/declaration.ts'
 import type { CopyOperation } from '../../../copy/operations/copy/declaration.ts'
+import type { CopyStore } from '../../../../model/copy/port.ts'
+import { keyChecks } from '../../stream/unchecked-keys.ts'
 import { tableKeyOf } from '../../../copy/ledger/owner.ts'
 import { streamsInto } from '../../../copy/ledger/stream-lookup.ts'
 import { findingsCheck, type CutoverCheck, type CutoverChecks } from '../cutover-checks.ts'
@@ -71,6 +73,7 @@ export async function betweenReady(
   set('NOT_SWITCHABLE', findingsCheck(findings))
   for (const gate of await otherCutoverChecks(between, able, from, signal)) set('NOT_SWITCHABLE', gate)
   set('NOT_SWITCHABLE', await sessionsCheck(able, from, options.keepSessions, signal))
+  set('NOT_SWITCHABLE', await parentsCheck(opens.store, to, signal))
   set('ROWS_ASIDE', await quarantineCheck(opens.database, table.key))
   const asked = { unsigned: options.unsigned, revert: family.turns.length % 2 === 1 }
   const signed = await signOffCheck(opens.database, stream.id, table.key, asked)
@@ -103,6 +106,34 @@ export async function betweenReady(
     refusedBack,
     signOff: signed.id,
   }
+}
+
+/** Rows of the target that no session has checked: the stream applies changes without foreign keys. */
+async function parentsCheck(store: CopyStore, to: TableName, signal: AbortSignal): Promise<CutoverCheck> {
+  const [counted] = await keyChecks(store, [to], [to], signal)
+  const { outcome = 'not checked', found = `${store.system} lists none`, hint } = counted ?? {}
+  return {
+    name: 'foreign keys',
+    state: outcome === 'failed' ? 'refused' : 'ok',
+    detail: outcome === 'not checked' ? `not checked: ${found}` : found,
+    ...givenFields({ hint }),
+  }
+}
+
+/** @throws SluiceError NOT_SWITCHABLE if a row of a foreign key has no parent in the target */
+export async function requireParents(
+  store: CopyStore,
+  to: TableName,
+  checks: CutoverChecks,
+  signal: AbortSignal,
+): Promise<void> {
+  const check = await parentsCheck(store, to, signal)
+  checks.set(check)
+  if (check.state === 'refused')
+    throw new SluiceError('NOT_SWITCHABLE', check.detail, {
+      where: tableText(to),
+      ...givenFields({ hint: check.hint }),
+    })
 }
 
 /** Warning that a cutover back is refused; emitted before and after the cutover. */

@@ -10,7 +10,7 @@ import { shellQuote } from '../../../../shared/shell.ts'
 import { tableKeyOf } from '../../../copy/ledger/owner.ts'
 import { documentOf, documentText } from '../../cutover/between/document.ts'
 import { givenUp, finishLeftOver, warnOpenSource } from '../../cutover/between/left-over.ts'
-import { betweenReady, noCutoverBack, type BetweenReady } from '../../cutover/between/readiness.ts'
+import { betweenReady, noCutoverBack, requireParents, type BetweenReady } from '../../cutover/between/readiness.ts'
 import { cutoverCapabilities, betweenOf, type CutoverCapabilities, type Between } from '../../cutover/between/sides.ts'
 import { BetweenCutover } from '../../cutover/between/cutover.ts'
 import type { BetweenFacts, BetweenParts, DocumentFacts } from '../../cutover/between/cutover-facts.ts'
@@ -182,14 +182,7 @@ function cutoverOf(cutoverContext: CutoverContext): BetweenCutover {
   const { from, to } = ready
   const document = documentWriter(cutoverContext)
   const [publicTable, oldTable] = [tableText(to), tableText(from)]
-  const noted = {
-    id,
-    stream: stream.id,
-    reverse: id,
-    turn: family.turns.length + 1,
-    publicTable,
-    oldTable,
-  }
+  const noted = { id, stream: stream.id, reverse: id, turn: family.turns.length + 1, publicTable, oldTable }
   const { actor, tool } = run
   return new BetweenCutover({
     id,
@@ -210,6 +203,7 @@ function cutoverOf(cutoverContext: CutoverContext): BetweenCutover {
     findings: async () =>
       await able.opening.inspect(to, await able.closing.facts(from, run.interrupt.abort), run.interrupt.abort),
     rereadLedger: () => requireNoQuarantine(opens.database, ready.key, checks),
+    requireParents: () => requireParents(opens.store, to, checks, run.interrupt.abort),
     document,
     checks,
     pauseLimitMs: operation.budgetMs ?? BETWEEN_BUDGET_MS,
