@@ -1,4 +1,6 @@
-/** Default steering, for operations without their own: stop, abort, and pause and rate if the operation supports them. */
+/**
+ * Default steering, for operations without their own: stop, abort, and pause and rate if the operation supports them.
+ */
 import { SluiceError } from '../../shared/errors.ts'
 import type { Interrupter } from '../../shared/abort.ts'
 import type { RunControl, SteeringRequest } from '../../engine/run/operation.ts'

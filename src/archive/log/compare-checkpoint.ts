@@ -1,6 +1,6 @@
 /**
- * Compares the checkpoints of an archive's log with a replay of the commits. Other programs start from them, also for an
- * older version, and skip files by their statistics.
+ * Compares the checkpoints of an archive's log with a replay of the commits. Other programs start from them, also
+ * for an older version, and skip files by their statistics.
  */
 import type { CheckpointFiles, LogListing } from '../../delta/listing.ts'
 import { replayFiles, type ReplaySource } from '../../delta/replay.ts'

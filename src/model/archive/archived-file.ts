@@ -24,7 +24,7 @@ export type InspectedFile = WrittenFile & {
   readonly sha256: string
   readonly digest: Digest
   readonly stats: FileStats
-  /** Smallest and largest value of columns of dates, times and whole numbers, by physical names: exact, unlike `stats`. */
+  /** Least and largest value of columns of dates, times and whole numbers, by physical names: exact, unlike `stats`. */
   readonly extents: Readonly<Record<string, Extent>>
 }
 

@@ -13,6 +13,6 @@ export type ReadColumn = {
    * spelling of times may change. Not needed in stores that enforce column types.
    */
   readonly exact?: true
-  /** With `exact`: refuses another spelling of times, too, where a key or constraint of the table compares their text. */
+  /** With `exact`: refuses another spelling of times, too, where a key or constraint of the table compares the text. */
   readonly spelled?: true
 }

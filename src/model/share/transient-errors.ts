@@ -15,7 +15,7 @@ const TRANSIENT: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'NO_SPACE',
 ])
 
-/** Errors that are transient only if they say so: a bucket that is away, but no damaged file; a server, but no right. */
+/** Errors that are transient only if they say so: a bucket that is away, but no damaged file; a server, not a right. */
 const BY_THEIR_WORD: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'CONNECT_FAILED',
   'TARGET_DENIED',

@@ -147,7 +147,9 @@ async function planTableObjects(
   return planned
 }
 
-/** The object as the target would list it, and why a copy cannot create it; without `wanted` if it is not translated. */
+/**
+ * The object as the target would list it, and why a copy cannot create it; without `wanted` if it is not translated.
+ */
 function fittedFor(
   object: SchemaObject,
   passage: TranslationContext,

@@ -1,6 +1,6 @@
 /**
- * Refuses tables of a target: those that sluice itself keeps there (ledger, catalog), and those whose rows a crash of the
- * server may remove, because the ledger would still count them.
+ * Refuses tables of a target: those that sluice itself keeps there (ledger, catalog), and those whose rows a crash
+ * of the server may remove, because the ledger would still count them.
  */
 import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'

@@ -12,7 +12,8 @@ import type { PropertyRestorer } from './own.ts'
 /**
  * Adapts an exclusively locked table to later changes of its parent's columns.
  * @param own properties that the partition has in addition to those of its parent
- * @throws SluiceError VALUE_REFUSED, TABLE_REFUSED if a rule of the parent excludes a row or the partition's own rule; errors of the server, such as for a value that does not fit the new type
+ * @throws SluiceError VALUE_REFUSED, TABLE_REFUSED if a rule of the parent excludes a row or the partition's own rule;
+ * errors of the server, such as for a value that does not fit the new type
  */
 export async function reshapeTable(
   session: CopySession,
