@@ -41,7 +41,7 @@ test.each([
     const asked = { kind: 'query', from: place.url, table: 'spelled', limit: 10, format: 'table', query } as const
     expect((await countedBy(asked)).counted).toBe('2')
     await place.sql(`INSERT INTO spelled VALUES (${other}, 2, '2020-02-03 00:00:00', 'late')`)
-    const refused = (await perform(asked as Operation)).finished
+    const refused = (await perform(asked)).finished
     expect(refused.error).toMatchObject({
       code: 'PARTITION_STATE',
       message: expect.stringContaining('more of its rows'),
