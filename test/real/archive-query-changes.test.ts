@@ -73,10 +73,12 @@ describe.each(['postgresql', 'mysql'] as const)('%s, columns with a wider type',
     const list = (text: (name: string) => string): string => retyped.map(({ name }) => text(name)).join(', ')
     const text = (name: string): string => (system === 'mysql' ? `CAST(${name} AS CHAR)` : `${name}::text`)
     const expected = await s.place.rows(`SELECT id, ${list(text)} FROM twin ORDER BY id`)
-    const answer = await s.ask(`SELECT id, ${list((name) => `${name}::VARCHAR AS ${name}`)} FROM s ORDER BY id`)
-    // DuckDB spells floats differently.
+    const doubles = new Set(retyped.filter(({ to }) => /double/.test(to)).map(({ name }) => name))
+    // DuckDB spells floats differently: a cast of one to text is refused.
+    const shown = (name: string): string => (doubles.has(name) ? name : `${name}::VARCHAR AS ${name}`)
+    const answer = await s.ask(`SELECT id, ${list(shown)} FROM s ORDER BY id`)
     const plain = (value: RowValue, i: number): string | null =>
-      value === null ? null : /double/.test(retyped[i - 1]?.to ?? '') ? String(Number(value)) : String(value)
+      value === null ? null : doubles.has(retyped[i - 1]?.name ?? '') ? String(Number(value)) : String(value)
     expect(answer.rows.map((row) => row.map(plain))).toEqual(expected.map((row) => row.map(plain)))
     const values = retyped.flatMap(({ name }, i) =>
       expected.flatMap((row) => {

@@ -1,9 +1,33 @@
 /** Refuses expressions that the source computes differently, so that no answer silently differs from the source's. */
 import type { ArgumentTest, ExpressionRules, OtherExpression } from '../../../model/archive/expressions.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import { definitionCode } from '../../common/definition-text.ts'
 import { parsedPlan, type PlanJson } from './needs.ts'
 
 type Node = { readonly [key: string]: PlanJson }
+
+/** A type of texts with its length, which the plan does not have. */
+const SIZED = /\b(?:nchar|nvarchar|bpchar|varchar|char|character|text|string)(?:\s+varying)?\s*\(\s*\d+\s*\)/i
+/** A cast to `char` without a length. */
+const CHAR = /::\s*(?:char|character)\b(?!\s+varying)|\bas\s+(?:char|character)(?=\s*\))/i
+
+/** @throws SluiceError BAD_QUERY for a cast to a text of limited length, if it cuts the text in the source */
+export function refuseCutTexts(sql: string, { cutsTexts }: ExpressionRules): void {
+  if (cutsTexts === 'never') return
+  const code = definitionCode(sql)
+  const found = SIZED.exec(code) ?? (cutsTexts === 'also char' ? CHAR.exec(code) : null)
+  if (found === null) return
+  const what = 'is a cast that cuts the text in the database, and not in DuckDB'
+  throw otherAnswer(found[0], what, 'left(t, 3) has the first 3 characters')
+}
+
+function otherAnswer(name: string, what: string, hint: string): SluiceError {
+  return new SluiceError('BAD_QUERY', `${name} ${what}`, {
+    reason:
+      'DuckDB computes the answer for rows of the table and of the archive, and the database would compute another answer',
+    hint,
+  })
+}
 
 /**
  * @param plan of the statement before any optimizer, as `json_serialize_plan` writes it
@@ -14,11 +38,7 @@ export function refuseOtherExpressions(plan: string, { others }: ExpressionRules
   const found = otherIn(parsedPlan(plan), others, readsReal)
   if (found === null) return
   const [name, { what, instead }] = found
-  throw new SluiceError('BAD_QUERY', `${name} ${what}`, {
-    reason:
-      'DuckDB computes the answer for rows of the table and of the archive, and the database would compute another answer',
-    hint: instead,
-  })
+  throw otherAnswer(name, what, instead)
 }
 
 function otherIn(
@@ -39,10 +59,13 @@ function otherIn(
   return rule === undefined ? null : [called.name, rule]
 }
 
-/** Name and arguments of a function, an aggregate, or a cast to a whole number; null for any other expression. */
+/** Name and arguments of a function, an aggregate, or a cast to a whole number or a text; null for anything else. */
 function callOf(node: Node): { readonly name: string; readonly parts: readonly Node[] } | null {
   const { expression_class: kind, name, children, child } = node
-  if (kind === 'BOUND_CAST') return WHOLE.has(typeOf(node)) && isNode(child) ? { name: 'CAST', parts: [child] } : null
+  if (kind === 'BOUND_CAST') {
+    const cast = WHOLE.has(typeOf(node)) ? 'CAST' : typeOf(node) === 'VARCHAR' ? 'CAST to text' : null
+    return cast !== null && isNode(child) ? { name: cast, parts: [child] } : null
+  }
   if (typeof name !== 'string' || !Array.isArray(children)) return null
   return kind === 'BOUND_FUNCTION' || kind === 'BOUND_AGGREGATE' ? { name, parts: children.filter(isNode) } : null
 }
@@ -53,6 +76,10 @@ const MOMENTS: ReadonlySet<string> = new Set(['DATE', 'TIMESTAMP', 'TIMESTAMP WI
 
 function isWhere(where: ArgumentTest | undefined, parts: readonly Node[], readsReal: boolean): boolean {
   const types = parts.map(typeOf)
+  if (where instanceof RegExp) {
+    const first = constantOf(parts[0])
+    return typeof first !== 'string' || where.test(first)
+  }
   const second = constantOf(parts[1])
   switch (where) {
     case undefined:
@@ -73,9 +100,19 @@ function isWhere(where: ArgumentTest | undefined, parts: readonly Node[], readsR
       return second === 0
     case 'letters':
       return typeof second !== 'string' || /\p{L}/u.test(second)
+    case 'boolean':
+      return parts.some((part) => typeOf(withoutCast(part)) === 'BOOLEAN')
+    case 'float':
+      return types.includes('FLOAT')
+    case 'mixed':
+      return types.includes('FLOAT') && parts.some((part) => typeOf(withoutCast(part)) !== 'FLOAT')
     case 'moment':
       return types.some((type) => MOMENTS.has(type)) && !types.includes('INTERVAL')
   }
+}
+
+function withoutCast(part: Node): Node {
+  return part['expression_class'] === 'BOUND_CAST' && isNode(part['child']) ? part['child'] : part
 }
 
 /** The value of a constant, also below casts and a sign; null if it is no constant. */

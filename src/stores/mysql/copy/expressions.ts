@@ -4,6 +4,7 @@ import type { ExpressionRules } from '../../../model/archive/expressions.ts'
 export const MYSQL_EXPRESSIONS: ExpressionRules = {
   division: 'keeps',
   nulls: 'below',
+  cutsTexts: 'with length',
   others: [
     { names: ['^'], what: 'is XOR in MySQL, and power in DuckDB', instead: 'xor(a, b), or pow(a, b)' },
     {
@@ -65,6 +66,23 @@ export const MYSQL_EXPRESSIONS: ExpressionRules = {
       names: ['stddev', 'variance'],
       what: 'is computed for a population in MySQL, and for a sample in DuckDB',
       instead: 'stddev_pop(x) and var_pop(x), or stddev_samp(x) and var_samp(x)',
+    },
+    {
+      names: ['date_part', 'datepart'],
+      where: /^(?:week|w$|microsec|us)/i,
+      what: 'has weeks by a mode of the server in MySQL and by ISO 8601 in DuckDB, and microseconds without and with those of the seconds',
+      instead: `strftime(d, '%V') for ISO 8601, strftime(d, '%U') for weeks from the first Sunday on, microsecond part: strftime(ts, '%f')::int`,
+    },
+    {
+      names: ['microsecond'],
+      what: 'is the fraction of the second in MySQL, and has the seconds, too, in DuckDB',
+      instead: `strftime(ts, '%f')::int`,
+    },
+    {
+      names: ['+', '-', '*', '/'],
+      where: 'float',
+      what: 'of a FLOAT has double precision in MySQL, and single precision in DuckDB',
+      instead: 'f::double before it is computed with',
     },
     {
       names: ['+', '-'],

@@ -4,6 +4,7 @@ import type { ExpressionRules } from '../../../model/archive/expressions.ts'
 export const POSTGRES_EXPRESSIONS: ExpressionRules = {
   division: 'cuts',
   nulls: 'above',
+  cutsTexts: 'also char',
   others: [
     {
       names: ['array_extract', 'array_slice'],
@@ -27,6 +28,45 @@ export const POSTGRES_EXPRESSIONS: ExpressionRules = {
       where: 'negative',
       what: 'begins before the text in PostgreSQL if its start is negative, and counts from the end in DuckDB',
       instead: 'right(t, 2) is the end of a text',
+    },
+    {
+      names: ['date_part', 'datepart'],
+      where: /^(?:s|ms|millis)/i,
+      what: 'of seconds and milliseconds keeps the fraction in PostgreSQL, and cuts it off in DuckDB',
+      instead: `date_part('microseconds', ts) / 1000000.0, or / 1000.0 for milliseconds`,
+    },
+    {
+      names: ['concat', 'concat_ws'],
+      where: 'boolean',
+      what: 'writes a boolean as t or f in PostgreSQL, and as true or false in DuckDB',
+      instead: `if(b, 't', 'f') in its place, or b::text`,
+    },
+    {
+      names: ['CAST to text'],
+      where: 'real',
+      what: 'writes the floating point number 2 as 2 in PostgreSQL, also in concat and ||, and as 2.0 in DuckDB',
+      instead: 'the number itself, or a cast to DECIMAL(18, 3) before the one to text',
+    },
+    {
+      names: ['+', '-', '*', '/'],
+      where: 'mixed',
+      what: 'of a real and another number has double precision in PostgreSQL, and single precision in DuckDB',
+      instead: 'r::double before it is computed with',
+    },
+    {
+      names: ['to_hex', 'hex'],
+      what: 'has small letters, and 8 digits of a negative integer in PostgreSQL, and 16 large ones in DuckDB',
+      instead: `printf('%x', i) for numbers from 0 on, printf('%x', i & 4294967295) also for negative ones`,
+    },
+    {
+      names: ['string_to_array'],
+      what: 'of an empty text has no element in PostgreSQL, and one in DuckDB',
+      instead: `if(t = '', [], string_split(t, ','))`,
+    },
+    {
+      names: ['array_length'],
+      what: 'of an empty array is NULL in PostgreSQL, and 0 in DuckDB',
+      instead: 'nullif(len(a), 0)',
     },
     { names: ['format'], what: 'has other patterns in PostgreSQL', instead: `printf('%s', t) has the same patterns` },
   ],

@@ -4,12 +4,18 @@ import type { ExpressionRules } from '../../../model/archive/expressions.ts'
 export const SQLITE_EXPRESSIONS: ExpressionRules = {
   division: 'cuts',
   nulls: 'below',
+  cutsTexts: 'never',
   others: [
     {
       names: ['~~', '!~~'],
       where: 'letters',
       what: 'distinguishes A and a in DuckDB, and does not in SQLite',
-      instead: `t ILIKE 'a%', or t GLOB 'a*' if A and a are different`,
+      instead: `t ILIKE 'a%', which also takes Ä for ä, or t GLOB 'a*' if A and a are different`,
+    },
+    {
+      names: ['upper', 'lower'],
+      what: 'changes a to z alone in SQLite, and all letters in DuckDB, as COLLATE NOCASE does',
+      instead: `translate(t, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz') is lower(t) of SQLite`,
     },
     {
       names: ['+', '-'],
