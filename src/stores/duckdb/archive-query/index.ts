@@ -22,13 +22,14 @@ import { throwIfAborted } from '../../../shared/abort.ts'
 import { sqlLiteral, quotedName } from '../../../shared/sql-text.ts'
 import { nativeOf } from '../archive/columns.ts'
 import { fed } from '../archive/feed.ts'
+import { keyEquality } from '../key-equality.ts'
 import { castColumn, readableColumn, refusing, wireName } from '../archive/wire-cast.ts'
 import { queryPages } from '../query.ts'
 import { answerFailure, restoreFailure, changedFile, NOT_RESTORED, unreadValue } from './failures.ts'
 import { needsOf, DISABLED_OPTIMIZERS } from './needs.ts'
 import { refuseCutTexts, refuseOtherExpressions } from './other-expressions.ts'
 import { readCsv } from './read-csv.ts'
-import { refuseAlikeKeys, refuseRespelledKeys, sameKey } from './same-key.ts'
+import { closeKeys, refuseAlikeKeys, refuseRespelledKeys, sameKey } from './same-key.ts'
 import { QuerySession } from './session.ts'
 import { queryFailure, readStatement, type ArchiveStatement } from './statement.ts'
 import { casesText, distinctNames, valueIn } from './values.ts'
@@ -200,15 +201,23 @@ class DuckdbArchiveQuery implements ArchiveQuery {
       files.length === 0
         ? `(SELECT ${this.#brought.map((one) => `CAST(NULL AS ${nativeOf(one.stored)}) AS ${quotedName(one.physical)}`).join(', ')} WHERE false)`
         : await this.#placed(files, this.#brought)
-    const pairs = this.#brought.map(({ name, physical }, i) => ({
-      name,
+    const pairs = this.#brought.map((column, i) => ({
+      name: column.name,
+      column,
       hot: `hot.c${i}`,
-      cold: `cold.${quotedName(physical)}`,
+      cold: `cold.${quotedName(column.physical)}`,
     }))
     const keyed = pairs.filter(({ name }) => key.includes(name))
-    const rest = pairs.filter(({ name }) => !key.includes(name))
-    const same = keyed.map(({ hot, cold }) => `${hot} IS NOT DISTINCT FROM ${cold}`).join(' AND ')
-    const differs = rest.map(({ hot, cold }) => `${hot} IS DISTINCT FROM ${cold}`).join(' OR ')
+    const same = closeKeys(
+      keyed.map(({ column }) => ({ column, place: `c${this.#brought.indexOf(column)}` })),
+      'hot',
+      'cold',
+    )
+    // Equal keys may have different texts: such a row is a changed one.
+    const differs = pairs
+      .filter(({ name, column }) => !key.includes(name) || keyEquality(column) !== 'bytes')
+      .map(({ hot, cold }) => `${hot} IS DISTINCT FROM ${cold}`)
+      .join(' OR ')
     const [hot, cold] = [`main.${HOT} AS hot`, `${archived} AS cold`]
     const shown = (side: 'hot' | 'cold'): string =>
       `concat_ws(', ', ${keyed.map((one) => `coalesce(CAST(${one[side]} AS VARCHAR), 'NULL')`).join(', ')})`

@@ -1,8 +1,9 @@
-/** Finds source rows whose keys are also in files, if the table compares keys by a collation. */
+/** Finds source rows whose keys are also in files, if the table treats different texts as equal. */
 import type { QueryColumn } from '../../../model/archive/query-port.ts'
-import { textEquality, type TextEquality } from '../../../model/copy/text-equality.ts'
+import type { Column } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
+import { closely, keyEquality, surely, type KeyEquality } from '../key-equality.ts'
 import type { QuerySession } from './session.ts'
 
 /** A key column. @property place its name in the table of source rows */
@@ -11,17 +12,20 @@ export type KeyColumn = { readonly column: QueryColumn; readonly place: string }
 /** SQL of source rows (`hot`) and of archived rows, for a FROM clause. */
 type Sides = { readonly hot: string; readonly archived: string }
 
-const CAPITALS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ'
-
 /** SQL that is true if a row of `hot` certainly has the key of a row of `archived`. */
 export function sameKey(key: readonly KeyColumn[], hot: string, archived: string): string {
   return equalKeys(key, { hot, archived }, surely)
 }
 
+/** As `sameKey`, for a comparison after which nothing is counted as the same row without its values. */
+export function closeKeys(key: readonly KeyColumn[], hot: string, archived: string): string {
+  return equalKeys(key, { hot, archived }, closely)
+}
+
 /**
- * Refuses a source row whose key may be equal to an archived key by the system's collation: both have the same letters
- * and digits, without case and accents. A key that is certainly equal to a key of the other side is not refused. Other
- * texts that a collation treats as equal are not found.
+ * Refuses a source row whose key may be equal to an archived key in the system: both have the same letters and digits,
+ * without case and accents, or decimals that differ only in zeros at their ends. A key that is certainly equal to a key of the other side is not refused. Other
+ * texts that the system treats as equal are not found.
  * @throws SluiceError PARTITION_STATE
  */
 export async function refuseAlikeKeys(
@@ -30,7 +34,7 @@ export async function refuseAlikeKeys(
   { hot, archived }: Sides,
   table: string,
 ): Promise<void> {
-  const doubted = key.filter(({ column }) => equalityOf(column) === 'system')
+  const doubted = key.filter(({ column }) => ['system', 'numbers'].includes(keyEquality(column)))
   if (doubted.length === 0) return
   const shown = (names: readonly string[]): string =>
     `concat_ws(', ', ${names.map((name) => `CAST(${name} AS VARCHAR)`).join(', ')})`
@@ -92,28 +96,19 @@ export async function refuseRespelledKeys(
 function equalKeys(
   key: readonly KeyColumn[],
   { hot, archived }: Sides,
-  folded: (text: string, equality: TextEquality) => string,
+  folded: (text: string, equality: KeyEquality, column: Column) => string,
 ): string {
   return key
     .map(({ column, place }) => {
-      const equality = equalityOf(column)
+      const equality = keyEquality(column)
       const [one, other] = [`${hot}.${place}`, `${archived}.${quotedName(column.physical)}`]
-      return `${folded(one, equality)} IS NOT DISTINCT FROM ${folded(other, equality)}`
+      return `${folded(one, equality, column.column)} IS NOT DISTINCT FROM ${folded(other, equality, column.column)}`
     })
     .join(' AND ')
 }
 
-function equalityOf({ stored, column }: QueryColumn): TextEquality {
-  return stored === 'string' ? textEquality(column) : 'bytes'
-}
-
-function surely(text: string, equality: TextEquality): string {
-  if (equality === 'nocase') return `translate(${text}, '${CAPITALS}', '${CAPITALS.toLowerCase()}')`
-  return equality === 'rtrim' ? `rtrim(${text}, ' ')` : text
-}
-
-function perhaps(text: string, equality: TextEquality): string {
-  if (equality !== 'system') return surely(text, equality)
+function perhaps(text: string, equality: KeyEquality, column: Column): string {
+  if (equality !== 'system') return closely(text, equality, column)
   const letters = `regexp_replace(lower(strip_accents(replace(${text}, 'ß', 'ss'))), '[^\\p{L}\\p{N}]', '', 'g')`
   return `coalesce(nullif(${letters}, ''), ${text})`
 }

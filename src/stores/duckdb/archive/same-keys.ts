@@ -1,6 +1,7 @@
 /** Keys that occur in files of two partitions. */
 import type { KeyedFiles, SameKeys } from '../../../model/archive/parquet-port.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
+import { closely, keyEquality } from '../key-equality.ts'
 import { asked } from './ask.ts'
 import type { Desk } from './desk.ts'
 import { readError } from './errors.ts'
@@ -20,7 +21,14 @@ export async function sameKeysOf(
   const theirs = await keysSql(desk, others)
   if (own === null || theirs === null) return { rows: 0n, keys: [] }
   const names = one.key.map((_, i) => `k${i}`)
-  const same = names.map((name) => `own.${name} IS NOT DISTINCT FROM theirs.${name}`).join(' AND ')
+  const same = one.key
+    .map((column, i) => {
+      const [left, right] = ['own', 'theirs'].map((side) =>
+        closely(`${side}.k${i}`, keyEquality(column), column.column),
+      )
+      return `${left} IS NOT DISTINCT FROM ${right}`
+    })
+    .join(' AND ')
   const shown = `concat_ws(', ', ${names.map((name) => `coalesce(CAST(${name} AS VARCHAR), 'NULL')`).join(', ')})`
   const sql = `SELECT CAST(count(*) AS VARCHAR), array_to_string(min(${shown}, ${SHOWN}), chr(10))
     FROM ${own} AS own WHERE EXISTS (SELECT 1 FROM ${theirs} AS theirs WHERE ${same})`
