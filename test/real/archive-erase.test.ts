@@ -21,6 +21,8 @@ import { placesOf } from '../support/erased-places.ts'
 import { S3_AVAILABLE, S3_MISSING, startS3, type S3Server } from '../support/servers/s3.ts'
 import { conditionalS3, type ConditionalS3 } from './archive-log-s3-kit.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
+import { openRunHistory, runHistoryFile } from '../../src/stores/run-history.ts'
+import { thisProcess } from '../../src/shared/owner.ts'
 import { conditionHash } from '../../src/archive/operations/archive-erase/perform.ts'
 
 const PLACES: readonly (readonly [System, Form])[] = [
@@ -419,6 +421,31 @@ test('wrong statistics in the log hide no row: nothing to erase is only said of 
   const none = await perform({ ...erase, where: 'id = 43000' })
   expect(none.finished).toMatchObject({ exitCode: 5, error: { code: 'ARCHIVE_CONFLICT' } })
   expect(none.finished.error?.message).toContain('theirs.parquet')
+  rmSync(folder, { recursive: true, force: true })
+})
+
+test('error messages of the run history are erased with the rows, and only with them', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-erase-'))
+  const place = await makePlace('sqlite', folder)
+  const bookings = await makeBookings(place, 'plain', mkdtempSync(join(folder, 'to-')))
+  await place.sql(`UPDATE ${TABLE} SET note = '${SECRET}' WHERE id = 42`)
+  expect((await perform(commandsOf(bookings).run)).finished.error ?? null).toBeNull()
+  const state = join(folder, 'state')
+  using book = await openRunHistory(runHistoryFile(state))
+  const about = { commandLine: 'sluice restore', folder: null, source: null, target: null, about: TABLE }
+  book.begin({ ...about, run: '1', kind: 'restore', begunAt: 1, owner: thisProcess() })
+  const message = `1 row has other values (${SECRET})`
+  book.end('1', { endedAt: 2, status: 'failed', exitCode: 1, totals: {}, resumeCommand: null, error: message })
+  const found = (): readonly string[] =>
+    readdirSync(state).filter((name) => name.startsWith('runs.db') && readFileSync(join(state, name)).includes(SECRET))
+  const erase: Erase = { ...ERASE, from: place.url, where: `note = '${SECRET}'` }
+  await perform({ ...unconfirmed(erase), dryRun: true }, { book: state })
+  expect(found()).not.toEqual([])
+  const erased = await perform(erase, { book: state })
+  expect(erased.finished).toMatchObject({ exitCode: 0, totals: { rows: '1' } })
+  expect(erased.finished.notChecked).toContain('run histories of other machines')
+  expect(found()).toEqual([])
+  expect(book.list(9).find(({ run }) => run === '1')?.end).toMatchObject({ status: 'failed', error: null })
   rmSync(folder, { recursive: true, force: true })
 })
 

@@ -65,6 +65,8 @@ export type RunOptions = {
   readonly control?: RunControl
   /** Set if the run is a task of this distributed run. */
   readonly sharedRun?: string
+  /** Folder of the run history. */
+  readonly book?: string
   readonly onEvent?: (event: Event) => void
 }
 
@@ -96,6 +98,7 @@ export async function perform(operation: Operation, options: RunOptions = {}): P
     },
     ...(options.control === undefined ? {} : { control: options.control }),
     ...(options.sharedRun === undefined ? {} : { sharedRun: options.sharedRun }),
+    ...(options.book === undefined ? {} : { book: options.book }),
   })
   return { finished, events }
 }

@@ -8,7 +8,7 @@ import { redactUrl, redactValue, secretsOfUrl } from '../../shared/redact.ts'
 import { workingFolder } from '../../shared/working-folder.ts'
 import { openControlSocket } from '../../engine/copy/workers/control-socket.ts'
 import type { OperationContext, RunControl } from '../../engine/run/operation.ts'
-import { declarationOf, sourceAndTarget, subjectsOf, urlsOf, withUrls } from '../operations/facts.ts'
+import { declarationOf, isPlanOnly, sourceAndTarget, subjectsOf, urlsOf, withUrls } from '../operations/facts.ts'
 import type { Operation } from '../operations/list.ts'
 import { RunJournal } from '../journal/run-journal.ts'
 import type { RunAbout } from '../workbench.ts'
@@ -151,7 +151,7 @@ function recorderOf(
     .join(', ')
   const begunAt = Math.round(clock.now())
   const run = { run: runId, kind, commandLine, folder, source, target, about, begunAt, owner }
-  return new RunRecorder(book, run, clock)
+  return new RunRecorder(book, run, clock, kind === 'archive-erase' && !isPlanOnly(operation))
 }
 
 /** Calls `to` with the abort reason when `signal` fires. @param over removes the listener when it fires */

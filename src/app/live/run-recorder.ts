@@ -21,8 +21,14 @@ export class RunRecorder implements AsyncDisposable {
   #timer: ReturnType<typeof setInterval> | null = null
   #finished: Extract<Event, { type: 'run.finished' }> | null = null
 
-  /** @param folder folder of the run history; created if missing */
-  constructor(folder: string, run: RecordedRun, clock: Clock) {
+  readonly #erases: boolean
+
+  /**
+   * @param folder folder of the run history; created if missing
+   * @param erases true if the run erases rows: messages of earlier runs may name their keys
+   */
+  constructor(folder: string, run: RecordedRun, clock: Clock, erases = false) {
+    this.#erases = erases
     this.#run = run
     this.#clock = clock
     this.#opened = this.#open(runHistoryFile(folder))
@@ -43,6 +49,7 @@ export class RunRecorder implements AsyncDisposable {
       if (finished === null) return
       const { status, exitCode, totals, resumeCommand = null, error } = finished
       const endedAt = Math.round(this.#clock.now())
+      if (this.#erases && exitCode === 0) book?.forgetErrors()
       book?.end(run, { endedAt, status, exitCode, totals, resumeCommand, error: error?.message ?? null })
     })
     this.#write(() => book?.[Symbol.dispose]())

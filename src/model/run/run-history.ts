@@ -50,6 +50,8 @@ export type RunHistory = Disposable & {
   /** Removes every second point of a run. */
   thinCurve(run: string): void
   end(run: string, end: RecordedEnd): void
+  /** Deletes the error messages of all runs, also from the bytes of the file: they may name keys of rows. */
+  forgetErrors(): void
   /** Runs, newest first. */
   list(limit: number): readonly RunHistoryRow[]
   curve(run: string): readonly CurvePoint[]

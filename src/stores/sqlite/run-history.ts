@@ -91,6 +91,11 @@ export function sqliteRunHistory(file: string): RunHistory {
         )
         .run(endedAt, status, exitCode, JSON.stringify(totals), resumeCommand, error, run)
     },
+    forgetErrors: () => {
+      database.pragma('secure_delete = ON')
+      database.exec('UPDATE runs SET error = NULL WHERE error IS NOT NULL')
+      database.pragma('wal_checkpoint(TRUNCATE)')
+    },
     list: (limit) =>
       (database.prepare('SELECT * FROM runs ORDER BY begun_ms DESC LIMIT ?').all(limit) as StoredRun[]).map(rowOf),
     curve: (run) =>

@@ -40,7 +40,7 @@ import type { Ending } from '../../../engine/run/run-context.ts'
 import type { ArchiveEraseOperation } from './declaration.ts'
 
 const NOT_SEARCHED =
-  'not inspected: backups, replicas and logs of the database, versions that a bucket keeps of its objects, catalogs and copies of this archive, quarantines and before-images of copies'
+  'not inspected: backups, replicas and logs of the database, versions that a bucket keeps of its objects, catalogs and copies of this archive, quarantines and before-images of copies, log files of runs, run histories of other machines and users'
 
 const SALT_BYTES = 32
 
