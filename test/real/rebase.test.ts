@@ -355,6 +355,36 @@ describe('another history of the same table, whose known commit is gone', () => 
     expect(await answersOf(database, 't')).toBe(old)
   })
 
+  test.each([
+    ['the metadata', { metaData: { ...(METADATA as { metaData: object }).metaData, configuration: { owner: 'a' } } }],
+    ['transaction new', { txn: { appId: 'new', version: 9 } }],
+    ['domain other', domain('other')],
+  ])('is refused by what it declares, with the same files: %s', async (what, lost) => {
+    using folder = temporaryFolder()
+    const table = join(folder.path, 'table')
+    await using database = await openCatalog(join(folder.path, 'c.db'))
+    const known = [...COMMITS.slice(0, 3), [lost]]
+    writeLog(table, known)
+    await importInto(database, table)
+    const old = await answersOf(database, 't')
+    const later = [[add('x')], [add('y')]]
+    const continued = (version3: readonly Line[]): void => {
+      const log = [...COMMITS.slice(0, 3), version3, ...later]
+      rmSync(join(table, '_delta_log'), { recursive: true })
+      writeLog(table, log)
+      writeCheckpoint(table, 4, checkpointOf(log, 4))
+      dropCommits(table, 0, 3)
+    }
+    continued([{ commitInfo: { operation: 'OTHER' } }])
+    await expect(importInto(database, table)).rejects.toMatchObject({
+      code: 'LOG_REWRITTEN',
+      message: expect.stringContaining(`commit 3 is gone, and version 4 declares otherwise: ${what}`) as string,
+    })
+    expect(await answersOf(database, 't')).toBe(old)
+    continued([lost])
+    expect(await importInto(database, table)).toMatchObject({ status: 'completed', version: 5 })
+  })
+
   test('is refused if the catalog knew its version only from a checkpoint', async () => {
     using folder = temporaryFolder()
     const table = join(folder.path, 'table')

@@ -172,10 +172,11 @@ async function checkFiles(
   const context = { store: log, parquet, listing, unreadable, note: onNote }
   const found = await compareFiles({ database, tableId, current }, context, signal)
   if (found === null) return refuse('no readable checkpoint has its files')
-  const { version, metadataId, differences } = found
+  const { version, metadataId, differences, declared } = found
   if (head.metadataId !== null && metadataId !== head.metadataId)
     return refuse(`version ${version} is of table ${metadataId}, not ${head.metadataId}`)
   if (differences !== '') refuse(`version ${version} has other files: ${differences}`)
+  if (declared.length > 0) refuse(`version ${version} declares otherwise: ${declared.slice(0, 4).join(', ')}`)
 }
 
 /** The head row of this table; an id or location of another table is refused. */

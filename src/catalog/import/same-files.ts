@@ -1,9 +1,11 @@
 /**
- * Compares the files of log and catalog if the commit to compare is gone. This detects a log that was replaced by
+ * Compares files and declarations of log and catalog if the commit to compare is gone. This detects a log that was replaced by
  * another one, whose history must not be added to the catalog's.
  */
 import { SluiceError } from '../../shared/errors.ts'
 import type { SqlReader } from '../../model/run/sql-port.ts'
+import type { DomainMetadataAction, LogAction, TxnAction } from '../../delta/actions.ts'
+import { declaredBy, differentDeclarations } from '../../delta/declared-text.ts'
 import { onlyInOne, checksumsOf, type SetFile } from '../../delta/file-checksums.ts'
 import type { LogListing } from '../../delta/listing.ts'
 import { readCommit } from '../../delta/commit-lines.ts'
@@ -12,6 +14,7 @@ import { fileKey } from '../../delta/replay.ts'
 import { segmentAt } from '../../delta/segment.ts'
 import { allowsFallback, Snapshot, type SnapshotContext } from '../../delta/snapshot.ts'
 import { activeFiles } from '../query/files.ts'
+import { domainsAt, stateAt, txnsAt, type CatalogTableState } from '../query/state.ts'
 
 type File = SetFile & {
   /** Path as written in the log. */
@@ -49,13 +52,15 @@ export type FilesComparison = {
   readonly metadataId: string
   /** Text about files that only the log or only the catalog has; empty if there are none. */
   readonly differences: string
+  /** Names what both declare differently: the protocol, the metadata, a transaction, a domain. */
+  readonly declared: readonly string[]
 }
 
 type Catalog = { readonly database: SqlReader; readonly tableId: string; readonly current: number }
 
 /**
  * Compares the files of the catalog's version with the log's: at that version, or at the first readable checkpoint
- * above it. For a checkpoint, files that commits between both versions add or remove are left out on both sides.
+ * above it. For a checkpoint, what commits between both versions change is left out on both sides.
  * @param catalog `current`: version of the table in the catalog
  * @returns null if the log can build neither that version nor a later one
  * @throws SluiceError SOURCE_IO, SOURCE_GONE, BAD_ACTION …
@@ -89,15 +94,50 @@ async function comparedAt(
   signal: AbortSignal,
 ): Promise<FilesComparison> {
   const { version } = snapshot
-  const { metadata } = await snapshot.head(signal)
+  const state = await snapshot.state(signal)
   const since = await changedBetween(listing, { store, from: current, to: version }, signal)
-  const log = without(filesOfLog(snapshot, signal), since)
-  const known = without(filesOfCatalog(database, tableId, current, store.root), since)
+  const declared = differentDeclarations(
+    await declaredInCatalog(database, tableId, current),
+    declaredOf([...state.txns.values()], [...state.domains.values()], state),
+    since.declared,
+  )
+  const about = { version, metadataId: state.metadata.id, declared }
+  const log = without(filesOfLog(snapshot, signal), since.files)
+  const known = without(filesOfCatalog(database, tableId, current, store.root), since.files)
   const [logSums, catalogSums] = [await checksumsOf(log), await checksumsOf(known)]
   const parts = logSums.differentParts(catalogSums)
-  if (parts.size === 0) return { version, metadataId: metadata.id, differences: '' }
+  if (parts.size === 0) return { ...about, differences: '' }
   const { one, other } = await onlyInOne(log, known, parts, Math.max(logSums.files, catalogSums.files))
-  return { version, metadataId: metadata.id, differences: onlyInOneText(one, other) }
+  return { ...about, differences: onlyInOneText(one, other) }
+}
+
+async function declaredInCatalog(
+  database: SqlReader,
+  tableId: string,
+  version: number,
+): Promise<ReadonlyMap<string, string>> {
+  const state = await stateAt(database, tableId, version)
+  return declaredOf(await txnsAt(database, tableId, version), await domainsAt(database, tableId, version), state)
+}
+
+/** Texts of a state, by what they are about. */
+function declaredOf(
+  txns: readonly TxnAction[],
+  domains: readonly DomainMetadataAction[],
+  { protocol, metadata }: CatalogTableState,
+): ReadonlyMap<string, string> {
+  const actions: readonly LogAction[] = [
+    ...(protocol === null ? [] : [{ kind: 'protocol', protocol } as const]),
+    ...(metadata === null ? [] : [{ kind: 'metaData', metaData: metadata } as const]),
+    ...txns.map((txn) => ({ kind: 'txn', txn }) as const),
+    ...domains.map((domainMetadata) => ({ kind: 'domainMetadata', domainMetadata }) as const),
+  ]
+  return new Map(
+    actions.flatMap((action) => {
+      const declared = declaredBy(action)
+      return declared === null ? [] : [declared]
+    }),
+  )
 }
 
 /** The version itself if the log can build it, otherwise the version of the first checkpoint above it. */
@@ -110,23 +150,26 @@ function firstReadable({ listing, unreadable }: SnapshotContext, version: number
   return listing.checkpoints.find((one) => one.version > version && !unreadable.has(one))?.version ?? null
 }
 
-/** Keys of files that commits above `from`, up to `to`, add or remove. */
+/** Keys of files, and names of declarations, that commits above `from`, up to `to`, change. */
 async function changedBetween(
   { commits }: LogListing,
   { store, from, to }: { readonly store: SnapshotContext['store']; readonly from: number; readonly to: number },
   signal: AbortSignal,
-): Promise<ReadonlySet<string>> {
-  const keys = new Set<string>()
+): Promise<{ readonly files: ReadonlySet<string>; readonly declared: ReadonlySet<string> }> {
+  const files = new Set<string>()
+  const declared = new Set<string>()
   for (const commit of commits.filter((one) => one.version > from && one.version <= to)) {
     for await (const block of readCommit(store, commit, signal)) {
       for (const { action } of block) {
+        const [what] = declaredBy(action) ?? []
+        if (what !== undefined) declared.add(what)
         if (action.kind !== 'add' && action.kind !== 'remove') continue
         const { path, deletionVector } = action.kind === 'add' ? action.add : action.remove
-        keys.add(fileKey(canonicalPath(path, store.root), dvId(deletionVector)))
+        files.add(fileKey(canonicalPath(path, store.root), dvId(deletionVector)))
       }
     }
   }
-  return keys
+  return { files, declared }
 }
 
 function without(

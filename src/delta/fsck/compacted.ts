@@ -2,13 +2,13 @@
  * Compares a log compaction file with its commits: it must have their latest action for each file, protocol, metadata,
  * transaction and domain (PROTOCOL.md, "Log Compaction Files"). Readers may read it instead of the commits.
  */
-import type { ActionLine, AddAction, MetadataAction, ProtocolAction } from '../actions.ts'
+import type { ActionLine, AddAction } from '../actions.ts'
+import { declaredBy, REMOVED } from '../declared-text.ts'
 import { canonicalPath, dvId } from '../paths.ts'
 import { fileKey } from '../replay.ts'
 import type { LeafColumn, StructType } from '../schema.ts'
 import { leafColumns } from '../schema.ts'
 import { partitionDifferences, statsComparer, type DifferentValues } from '../values/same.ts'
-import { sortedJson } from '../../shared/sorted-json.ts'
 
 type LatestFileActions = { readonly path: string; readonly add: AddAction | null; readonly wasAdded: boolean }
 
@@ -40,40 +40,12 @@ export class LatestActions {
         this.files.set(key, { path, add, wasAdded: add !== null || before?.wasAdded === true })
         return
       }
-      case 'protocol':
-        this.state.set('the protocol', protocolText(action.protocol))
-        return
-      case 'metaData':
-        this.state.set('the metadata', metadataText(action.metaData))
-        return
-      case 'txn':
-        this.state.set(`transaction ${action.txn.appId}`, action.txn.version)
-        return
-      case 'domainMetadata': {
-        const { domain, configuration, removed } = action.domainMetadata
-        this.state.set(`domain ${domain}`, removed ? REMOVED : configuration)
-        return
+      default: {
+        const declared = declaredBy(action)
+        if (declared !== null) this.state.set(...declared)
       }
-      default:
     }
   }
-}
-
-const REMOVED = 'removed'
-
-function protocolText({ minReaderVersion, minWriterVersion, readerFeatures, writerFeatures }: ProtocolAction): string {
-  const features = [readerFeatures, writerFeatures].map((names) => (names ?? []).toSorted())
-  return JSON.stringify([minReaderVersion, minWriterVersion, ...features])
-}
-
-function metadataText({ id, schemaString, partitionColumns, configuration }: MetadataAction): string {
-  let schema: unknown = schemaString
-  try {
-    schema = JSON.parse(schemaString)
-  } catch {
-    // The text is not JSON, so it is compared as text.
-  }
-  return sortedJson([id, schema, partitionColumns ?? [], configuration ?? {}], (field) => field == null)
 }
 
 /** A difference between a compaction file and its commits. */

@@ -24,8 +24,8 @@ export function closeKeys(key: readonly KeyColumn[], hot: string, archived: stri
 
 /**
  * Refuses a source row whose key may be equal to an archived key in the system: both have the same letters and digits,
- * without case and accents, or decimals that differ only in zeros at their ends. A key that is certainly equal to a key of the other side is not refused. Other
- * texts that the system treats as equal are not found.
+ * without case and accents, or decimals that differ only in zeros at their ends. A key that is certainly equal to a key
+ * of the other side is not refused. Other texts that the system treats as equal are not found.
  * @throws SluiceError PARTITION_STATE
  */
 export async function refuseAlikeKeys(
@@ -70,7 +70,7 @@ export async function refuseRespelledKeys(
   table: string,
 ): Promise<void> {
   const counts = (from: string, nameOf: (one: KeyColumn) => string): string => {
-    const parts = key.map((one, i) => `${surely(nameOf(one), equalityOf(one.column))} AS k${i}`)
+    const parts = key.map((one, i) => `${surely(nameOf(one), keyEquality(one.column))} AS k${i}`)
     return `(SELECT ${parts.join(', ')}, count(*) AS number FROM ${from} GROUP BY ALL)`
   }
   const same = key.map((_, i) => `hot.k${i} IS NOT DISTINCT FROM archived.k${i}`).join(' AND ')
