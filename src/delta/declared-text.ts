@@ -1,4 +1,4 @@
-/** Texts of what a log declares beside its files: equal only if the declarations mean the same. */
+/** Texts of what a log declares other than files: equal only if the declarations mean the same. */
 import { sortedJson } from '../shared/sorted-json.ts'
 import type { LogAction, MetadataAction, ProtocolAction } from './actions.ts'
 

@@ -1,6 +1,6 @@
 /**
- * Compares files and declarations of log and catalog if the commit to compare is gone. This detects a log that was replaced by
- * another one, whose history must not be added to the catalog's.
+ * Compares files and declarations of log and catalog if the commit to compare is gone. This detects a log that was
+ * replaced by another one, whose history must not be added to the catalog's.
  */
 import { SluiceError } from '../../shared/errors.ts'
 import type { SqlReader } from '../../model/run/sql-port.ts'
