@@ -44,6 +44,11 @@ export function spelledDecimal({ unscaled, scale }: Decimal): string {
   return `${unscaled < 0n ? '-' : ''}${digits.slice(0, point)}.${digits.slice(point)}`
 }
 
+/** As `spelledDecimal`, of a decimal's bytes: four of the scale, then the unscaled number. */
+export function spelledDecimalBytes(bytes: Buffer): string {
+  return spelledDecimal({ unscaled: varintOf(bytes.subarray(4)), scale: bytes.readInt32BE(0) })
+}
+
 const DECIMAL = /^(-?\d+)(?:\.(\d+))?(?:e(-?\d{1,10}))?$/
 
 /** Parses a decimal; null if the text is not a number. Cassandra's decimals have no NaN. */

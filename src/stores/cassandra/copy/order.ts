@@ -1,5 +1,5 @@
 /** Cassandra's sort order of values: sets and map keys are stored in this order. */
-import { decimalOf, spelledDecimal, varintOf } from './numbers.ts'
+import { decimalOf, spelledDecimalBytes, varintOf } from './numbers.ts'
 import { canonicalDecimal } from '../../../model/copy/decimal.ts'
 import type { CqlType, SimpleName } from './types.ts'
 
@@ -77,10 +77,9 @@ function compareFloats(a: number, b: number): number {
 
 /** Compares decimals after giving them the same number of digits after the point. */
 function compareDecimals(a: Buffer, b: Buffer): number {
-  const [left, right] = [a, b].map((bytes) => {
-    const text = spelledDecimal({ unscaled: varintOf(bytes.subarray(4)), scale: bytes.readInt32BE(0) })
-    return decimalOf(canonicalDecimal(text)) ?? { unscaled: 0n, scale: 0 }
-  }) as [{ unscaled: bigint; scale: number }, { unscaled: bigint; scale: number }]
+  const [left, right] = [a, b].map(
+    (bytes) => decimalOf(canonicalDecimal(spelledDecimalBytes(bytes))) ?? { unscaled: 0n, scale: 0 },
+  ) as [{ unscaled: bigint; scale: number }, { unscaled: bigint; scale: number }]
   const scale = Math.max(left.scale, right.scale)
   const difference =
     left.unscaled * 10n ** BigInt(scale - left.scale) - right.unscaled * 10n ** BigInt(scale - right.scale)

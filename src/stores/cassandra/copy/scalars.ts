@@ -7,7 +7,7 @@ import type { Cell } from '../../../model/copy/rows.ts'
 import { validText } from '../broken-text.ts'
 import { inetText } from './inet.ts'
 import { cassandraDurationText, timestampText, cassandraTimeText } from './time-values.ts'
-import { spelledDecimal, varintOf } from './numbers.ts'
+import { spelledDecimalBytes } from './numbers.ts'
 import type { SimpleName } from './types.ts'
 
 export type Given = Exclude<Cell, null>
@@ -66,8 +66,7 @@ export function scalarReader(name: SimpleName, spelled: boolean): (value: unknow
  * ends for those with more than 308 digits, and hides their parts.
  */
 export function decimalText(value: cassandra.types.BigDecimal): string {
-  const bytes = BigDecimal.toBuffer(value)
-  return spelledDecimal({ unscaled: varintOf(bytes.subarray(4)), scale: bytes.readInt32BE(0) })
+  return spelledDecimalBytes(BigDecimal.toBuffer(value))
 }
 
 function uuid(value: unknown): string {
