@@ -54,83 +54,64 @@ export async function chunkTotals(
   key: TableKey,
   { runId, begunMs }: { readonly runId: bigint; readonly begunMs: number },
 ): Promise<ChunkTotals> {
-  const { castText } = ledgerDialect(database.dialect).types
   const identity = [key.name, key.schema]
+  const ofTable = async (select: string, more = '') =>
+    database.all(`SELECT ${select} FROM migration_checkpoints WHERE ${OF_TABLE}${more}`, identity)
+  const expressions = totalExpressions(ledgerDialect(database.dialect).types.castText, runId, begunMs)
+  const other = closedByOthers(runId)
+  const span = ['MIN', 'MAX'].map((end) => `${end}(CASE WHEN ${other} THEN completed_ms END)`)
+  const [row = []] = await ofTable([...Object.values(expressions), ...span].join(', '))
+  const [first, last] = row.slice(-span.length)
+  const names = Object.keys(expressions)
+  // SAFETY: each expression has its value, in their order.
+  const total = Object.fromEntries(names.map((name, i) => [name, whole(row[i])])) as Record<
+    keyof typeof expressions,
+    bigint
+  >
+  const broken = ` AND status = 'failed' AND ${NOT_QUARANTINED}`
+  const views = await ofTable('DISTINCT read_view', ' AND read_view IS NOT NULL')
+  const causes = total.failed === 0n ? [] : await ofTable('error_message', `${broken} ORDER BY id LIMIT 1`)
+  const codes = total.failed === 0n ? [] : await ofTable('DISTINCT error_code', broken)
+  const { done, read, doneWritten, skipped, doneQuarantined, bytes, ...totals } = total
+  return {
+    ...totals,
+    cause: causes[0]?.[0] == null ? null : String(causes[0][0]),
+    codes: codes.flatMap(([code]) => (code == null ? [] : [String(code)])),
+    done: { chunks: done, read, written: doneWritten, skipped, quarantined: doneQuarantined, bytes },
+    closedSpan: first == null || last == null ? null : [Number(first), Number(last)],
+    views: views.map(([view]) => String(view)),
+  }
+}
+
+/** SQL: true for chunks that other runs completed. */
+const closedByOthers = (runId: bigint): string => `${CLOSED} AND (run_id IS NULL OR run_id <> ${runId})`
+
+/** SQL of each total, by its name. */
+function totalExpressions(castText: string, runId: bigint, begunMs: number) {
   const sum = (what: string): string => `CAST(COALESCE(SUM(${what}), 0) AS ${castText})`
   const count = (such: string): string => sum(`CASE WHEN ${such} THEN 1 ELSE 0 END`)
   const done = (column: string): string => sum(`CASE WHEN ${CLOSED} THEN COALESCE(${column}, 0) ELSE 0 END`)
-  const own = `run_id = ${runId}`
-  const other = `${CLOSED} AND (run_id IS NULL OR run_id <> ${runId})`
+  const other = closedByOthers(runId)
   const beyond = 'surplus + COALESCE(rows_quarantined, 0)'
-  const [row = []] = await database.all(
-    `SELECT COUNT(*), ${count(`status = 'failed' AND ${NOT_QUARANTINED}`)}, ${sum('COALESCE(rows_quarantined, 0)')}, ${sum('COALESCE(rows_written, 0)')},
-       ${count(CLOSED)}, ${done('rows_read')}, ${done('rows_written')}, ${done('rows_skipped')}, ${done('rows_quarantined')}, ${done('bytes')},
-       ${sum(`CASE WHEN ${CLOSED} AND ${own} AND surplus IS NOT NULL AND ${beyond} > 0 THEN ${beyond} ELSE 0 END`)},
-       ${count(other)}, ${count(`${other} AND (completed_ms IS NULL OR completed_ms < ${begunMs})`)},
-       ${count(`${other} AND proof = 'none'`)}, ${count(`${other} AND proof = 'count'`)}, ${count(`${CLOSED} AND proof = '${DIFFERS}'`)},
-       MIN(CASE WHEN ${other} THEN completed_ms END), MAX(CASE WHEN ${other} THEN completed_ms END)
-     FROM migration_checkpoints WHERE ${OF_TABLE}`,
-    identity,
-  )
-  const [
-    chunks,
-    failed,
-    quarantined,
-    written,
-    closed,
-    read,
-    doneWritten,
-    skipped,
-    aside,
-    bytes,
-    extra,
-    earlier,
-    old,
-    ...proofs
-  ] = row.map(whole)
-  const [unproved, counted, differing] = proofs
-  const [first, last] = row.slice(16)
-  const views = await database.all(
-    `SELECT DISTINCT read_view FROM migration_checkpoints WHERE ${OF_TABLE} AND read_view IS NOT NULL`,
-    identity,
-  )
-  const [broken] =
-    failed === 0n
-      ? []
-      : await database.all(
-          `SELECT error_message FROM migration_checkpoints WHERE ${OF_TABLE} AND status = 'failed' AND ${NOT_QUARANTINED} ORDER BY id LIMIT 1`,
-          identity,
-        )
-  const codes =
-    failed === 0n
-      ? []
-      : await database.all(
-          `SELECT DISTINCT error_code FROM migration_checkpoints WHERE ${OF_TABLE} AND status = 'failed' AND ${NOT_QUARANTINED}`,
-          identity,
-        )
   return {
-    chunks: chunks ?? 0n,
-    failed: failed ?? 0n,
-    cause: broken?.[0] == null ? null : String(broken[0]),
-    codes: codes.flatMap(([code]) => (code == null ? [] : [String(code)])),
-    quarantined: quarantined ?? 0n,
-    written: written ?? 0n,
-    done: {
-      chunks: closed ?? 0n,
-      read: read ?? 0n,
-      written: doneWritten ?? 0n,
-      skipped: skipped ?? 0n,
-      quarantined: aside ?? 0n,
-      bytes: bytes ?? 0n,
-    },
-    extra: extra ?? 0n,
-    earlier: earlier ?? 0n,
-    old: old ?? 0n,
-    unproved: unproved ?? 0n,
-    counted: counted ?? 0n,
-    differing: differing ?? 0n,
-    closedSpan: first == null || last == null ? null : [Number(first), Number(last)],
-    views: views.map(([view]) => String(view)),
+    chunks: 'COUNT(*)',
+    failed: count(`status = 'failed' AND ${NOT_QUARANTINED}`),
+    quarantined: sum('COALESCE(rows_quarantined, 0)'),
+    written: sum('COALESCE(rows_written, 0)'),
+    done: count(CLOSED),
+    read: done('rows_read'),
+    doneWritten: done('rows_written'),
+    skipped: done('rows_skipped'),
+    doneQuarantined: done('rows_quarantined'),
+    bytes: done('bytes'),
+    extra: sum(
+      `CASE WHEN ${CLOSED} AND run_id = ${runId} AND surplus IS NOT NULL AND ${beyond} > 0 THEN ${beyond} ELSE 0 END`,
+    ),
+    earlier: count(other),
+    old: count(`${other} AND (completed_ms IS NULL OR completed_ms < ${begunMs})`),
+    unproved: count(`${other} AND proof = 'none'`),
+    counted: count(`${other} AND proof = 'count'`),
+    differing: count(`${CLOSED} AND proof = '${DIFFERS}'`),
   }
 }
 

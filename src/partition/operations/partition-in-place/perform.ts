@@ -134,17 +134,8 @@ async function splitOffSlice(
   run: Run,
 ): Promise<Ending> {
   const { inPlace, table, name, limits, report } = able
-  if (operation.revert || operation.last !== undefined || operation.past !== undefined) {
-    throw new SluiceError('BAD_FLAG', '--slice cannot be combined with --revert, --last or --past', {
-      hint: 'to split off a period, leave out --revert, --last and --past; otherwise leave out --slice',
-    })
-  }
-  if (done === null) {
-    throw new SluiceError('BAD_FLAG', `${name} has no first partition from which a period can be moved`, {
-      hint: 'run the same command without --slice first: it partitions the table',
-    })
-  }
-  const { request, label } = sliceRequest(table, operation, operation.slice, done.bound)
+  const past = pastForSlice(name, done, operation)
+  const { request, label } = sliceRequest(table, operation, operation.slice, past.bound)
   const { partition } = request
   if (await isThere(able, request)) {
     report('slice', 'found', `${label} already has its own partition`)
@@ -152,39 +143,10 @@ async function splitOffSlice(
     return { totals: { switched: '0' } }
   }
   const { rows, ms } = await inPlace.planSlice(request, limits.signal)
-  const detail = `${rows} rows of ${label} leave ${tableText(done.past)}; other sessions wait for about ${ms} ms (estimated from a sample)`
-  const isTooLong = ms > operation.budgetMs
-  run.emit({
-    type: 'partition.finding',
-    table: name,
-    verdict: isTooLong ? 'refused' : 'changes',
-    about: 'pause',
-    object: partition.name,
-    detail,
-    ...(isTooLong
-      ? { hint: `if other sessions may wait so long, give --pause-budget ${Math.ceil((ms * 2) / 1000)}s` }
-      : {}),
-  })
-  run.emit({
-    type: 'partition.finding',
-    table: name,
-    verdict: 'changes',
-    about: 'old snapshots',
-    detail: `a transaction in REPEATABLE READ or SERIALIZABLE that began before and reads ${label} afterwards misses these rows; the run waits for idle transactions`,
-  })
-  const totals = { rows: dec(rows), findings: '2', refused: isTooLong ? '1' : '0' }
-  if (isTooLong) {
-    const error = new SluiceError(
-      'PARTITION_REFUSED',
-      `moving the rows of ${label} into their own partition would block other sessions for about ${ms} ms`,
-      {
-        where: name,
-        reason: `--pause-budget allows ${operation.budgetMs} ms`,
-        hint: `use shorter periods, such as --calendar month, or --pause-budget ${Math.ceil((ms * 2) / 1000)}s`,
-      },
-    )
-    return { totals: { ...totals, switched: '0' }, error }
-  }
+  const detail = `${rows} rows of ${label} leave ${tableText(past.past)}; other sessions wait for about ${ms} ms (estimated from a sample)`
+  const error = reportSlicePlan({ name, label, partition: partition.name, detail, ms }, operation, run)
+  const totals = { rows: dec(rows), findings: '2', refused: error === null ? '0' : '1', switched: '0' }
+  if (error !== null) return { totals, error }
   const made = {
     type: 'partition.made',
     table: name,
@@ -196,7 +158,7 @@ async function splitOffSlice(
   if (operation.dryRun) {
     run.emit({ ...made, status: 'planned' })
     report('slice', 'planned', detail)
-    return { totals: { ...totals, switched: '0' } }
+    return { totals }
   }
   refuseUnconfirmed(able, operation)
   const switched = await inPlace.slice(request, limits, (step, status, text) =>
@@ -205,12 +167,73 @@ async function splitOffSlice(
   report(
     'slice',
     'done',
-    `${switched.rows} rows have left ${tableText(done.past)}, which now ends at ${partition.from}`,
+    `${switched.rows} rows have left ${tableText(past.past)}, which now ends at ${partition.from}`,
   )
   run.emit({ ...made, status: 'made' })
   reportWaits(name, switched, run)
   await reportLeft(able, run)
   return { totals: { ...totals, rows: dec(switched.rows), switched: '1' } }
+}
+
+/**
+ * The past partition, from which the period is split off.
+ * @throws SluiceError `BAD_FLAG` if there is none, or with options that --slice excludes
+ */
+function pastForSlice(name: string, done: InPlaceFacts | null, operation: PartitionInPlaceOperation): InPlaceFacts {
+  if (operation.revert || operation.last !== undefined || operation.past !== undefined) {
+    throw new SluiceError('BAD_FLAG', '--slice cannot be combined with --revert, --last or --past', {
+      hint: 'to split off a period, leave out --revert, --last and --past; otherwise leave out --slice',
+    })
+  }
+  if (done === null) {
+    throw new SluiceError('BAD_FLAG', `${name} has no first partition from which a period can be moved`, {
+      hint: 'run the same command without --slice first: it partitions the table',
+    })
+  }
+  return done
+}
+
+/** Reports what a slice changes, and how long other sessions wait; the error if that is longer than the budget. */
+function reportSlicePlan(
+  plan: {
+    readonly name: string
+    readonly label: string
+    readonly partition: string
+    readonly detail: string
+    readonly ms: number
+  },
+  { budgetMs }: PartitionInPlaceOperation,
+  run: Run,
+): SluiceError | null {
+  const { name, label, partition, detail, ms } = plan
+  const isTooLong = ms > budgetMs
+  const longer = `--pause-budget ${Math.ceil((ms * 2) / 1000)}s`
+  run.emit({
+    type: 'partition.finding',
+    table: name,
+    verdict: isTooLong ? 'refused' : 'changes',
+    about: 'pause',
+    object: partition,
+    detail,
+    ...(isTooLong ? { hint: `if other sessions may wait so long, give ${longer}` } : {}),
+  })
+  run.emit({
+    type: 'partition.finding',
+    table: name,
+    verdict: 'changes',
+    about: 'old snapshots',
+    detail: `a transaction in REPEATABLE READ or SERIALIZABLE that began before and reads ${label} afterwards misses these rows; the run waits for idle transactions`,
+  })
+  if (!isTooLong) return null
+  return new SluiceError(
+    'PARTITION_REFUSED',
+    `moving the rows of ${label} into their own partition would block other sessions for about ${ms} ms`,
+    {
+      where: name,
+      reason: `--pause-budget allows ${budgetMs} ms`,
+      hint: `use shorter periods, such as --calendar month, or ${longer}`,
+    },
+  )
 }
 
 /** True if a partition has these bounds. */
