@@ -116,7 +116,7 @@ export function mysqlTargetError(thrown: unknown, where: string): unknown {
  */
 export function rowHint(errno: number | undefined): string {
   if (errno === 1452 || errno === 1216)
-    return 'the row refers to a missing row: restore that row, or drop the foreign key, then run the same command again'
+    return 'the row refers to a missing row: write that row first, or drop the foreign key, then run the same command again'
   if (errno === 1526)
     return 'create a partition for it (ALTER TABLE … ADD PARTITION, or REORGANIZE PARTITION), then run the same command again'
   if (errno === 1451 || errno === 1217) return 'rows of another table refer to it: archive or delete those first'
