@@ -51,6 +51,8 @@ export type TableWitness = {
   readonly table: TableName
   /** Schema fingerprint of the table. */
   readonly mark: string
+  /** True if another table may have got the same mark since. */
+  readonly isRecent?: boolean
   readonly key: readonly string[]
   /** Some rows that stayed in the table. */
   readonly rows: readonly WitnessRow[]

@@ -33,11 +33,12 @@ const SIZE = { rows: FIRST, bytes: 1024 * 1024 }
  * Present names of the tables of these archives, by `tableText` of the name in the ledger. If the ledger was copied
  * into another database, the name in the witness is a name in that database. The first rule that applies identifies a
  * table:
- * 1. The table with the name and the mark of the witness.
+ * 1. The table with the name and the mark of the witness, unless the mark was recent then: a table that was created in
+ *    the same second has it, too.
  * 2. The table with the name of the witness, if it has at least one recorded row, or if its rows cannot be compared.
  * Only columns whose values still have the same text are compared.
  * 3. The only other table with the key, all recorded columns, all recorded rows with all values, and, if marks do not
- * change with a rename, the mark.
+ * change with a rename or the table with the name has the mark, the mark.
  * 4. The only table that meets rule 3 except for the mark, because one statement may rename and alter. This rule
  * applies only if marks do not change with a rename, and no table has the name of the witness.
  * 5. Otherwise the table with the name of the witness if it exists, or else with the name in the ledger.
@@ -62,9 +63,10 @@ export async function witnessed(
   let all: Promise<readonly TableSpec[]> | null = null
   const everyTable = (): Promise<readonly TableSpec[]> => (all ??= store.tables('*', signal))
   for (const one of noted) {
-    const { table, mark } = one.witness
-    const isSame = now.get(tableText(table)) === mark
-    found.set(tableText(one.table), isSame ? table : await searched(store, marks, one, everyTable, signal))
+    const { table, mark, isRecent } = one.witness
+    const isMarked = now.get(tableText(table))?.text === mark
+    const search = { store, marks, everyTable, comparesMarks: marks.lasting || isMarked }
+    found.set(tableText(one.table), isMarked && isRecent !== true ? table : await searched(search, one, signal))
   }
   return found
 }
@@ -76,11 +78,17 @@ function inPresentDatabase(witness: TableWitness, noted: Origin | null, { databa
   return { ...witness, table: { schema: now, name } }
 }
 
+/** @property comparesMarks true if the table, under another name, still has the mark of the witness */
+type Search = {
+  readonly store: CopyStore
+  readonly marks: MarkedTables
+  readonly everyTable: () => Promise<readonly TableSpec[]>
+  readonly comparesMarks: boolean
+}
+
 async function searched(
-  store: CopyStore,
-  marks: MarkedTables,
+  { store, marks, everyTable, comparesMarks }: Search,
   archived: Noted,
-  everyTable: () => Promise<readonly TableSpec[]>,
   signal: AbortSignal,
 ): Promise<TableName> {
   await using view = await store.source(signal)
@@ -90,14 +98,14 @@ async function searched(
   const others = (await everyTable()).filter(
     (one) => tableText(one.table) !== name && !isLedgerTable(one.table) && hasRecordedColumns(one, archived),
   )
-  const theirs = marks.lasting
+  const theirs = comparesMarks
     ? await marks.marks(
         others.map(({ table }) => table),
         signal,
       )
     : null
   const isMarked = ({ table }: TableSpec): boolean =>
-    theirs === null || theirs.get(tableText(table)) === archived.witness.mark
+    theirs === null || theirs.get(tableText(table))?.text === archived.witness.mark
   const holder =
     (await onlyMatch(view, others.filter(isMarked), archived, signal)) ??
     (own === undefined && theirs !== null ? await onlyMatch(view, others, archived, signal) : null)
@@ -284,5 +292,7 @@ async function witnessOf(
     ...(last === null ? [] : await readWitnessRows(view, table, columns, { by: 'keys', keys: [last] }, signal)),
   ].filter(({ key }) => isOneRow(key))
   const different = [...new Map(rows.map((row) => [JSON.stringify(row.key), row])).values()]
-  return different.length === 0 ? null : { table: table.table, mark, key: table.key, rows: different }
+  const { text, isRecent } = mark
+  if (different.length === 0) return null
+  return { table: table.table, mark: text, ...(isRecent ? { isRecent } : {}), key: table.key, rows: different }
 }

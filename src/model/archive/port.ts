@@ -317,5 +317,8 @@ export type TableIdentities =
       /** True if a table keeps its mark when it is renamed. */
       readonly lasting: boolean
       /** Marks by `tableText`. Recreating a table changes its mark; altering it may. Omits missing tables. */
-      marks(tables: readonly TableName[], signal: AbortSignal): Promise<ReadonlyMap<string, string>>
+      marks(tables: readonly TableName[], signal: AbortSignal): Promise<ReadonlyMap<string, TableMark>>
     }
+
+/** @property isRecent true if a table that is created now may get the same mark, because marks are whole seconds */
+export type TableMark = { readonly text: string; readonly isRecent: boolean }

@@ -1,4 +1,5 @@
 /** Facts about a table of MySQL or MariaDB that is archived. */
+import type { TableMark } from '../../../model/archive/port.ts'
 import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { CrashRisk } from '../../../model/copy/durability-port.ts'
 import type { MysqlSession } from '../session.ts'
@@ -44,19 +45,19 @@ export async function mysqlLosableTables(
 export async function mysqlTableMarks(
   session: MysqlSession,
   tables: readonly TableName[],
-): Promise<ReadonlyMap<string, string>> {
-  const found = new Map<string, string>()
+): Promise<ReadonlyMap<string, TableMark>> {
+  const found = new Map<string, TableMark>()
   for (const schema of new Set(tables.map((table) => table.schema))) {
     const some = tables.filter((table) => table.schema === schema)
     const rows = await session.rows(
-      `SELECT TABLE_NAME, CAST(CREATE_TIME AS CHAR) FROM information_schema.TABLES
+      `SELECT TABLE_NAME, CAST(CREATE_TIME AS CHAR), CREATE_TIME >= NOW() - INTERVAL 1 SECOND FROM information_schema.TABLES
        WHERE TABLE_SCHEMA = ${schema === undefined ? 'DATABASE()' : '?'} AND TABLE_NAME IN (${some.map(() => '?').join(', ')})`,
       [...(schema === undefined ? [] : [schema]), ...some.map(({ name }) => name)],
     )
-    const created = new Map(rows.map(([name, time]) => [String(name), time]))
+    const created = new Map(rows.map(([name, ...mark]) => [String(name), mark]))
     for (const table of some) {
-      const time = created.get(table.name)
-      if (time != null) found.set(tableText(table), String(time))
+      const [time, isRecent] = created.get(table.name) ?? []
+      if (time != null) found.set(tableText(table), { text: String(time), isRecent: Number(isRecent) === 1 })
     }
   }
   return found

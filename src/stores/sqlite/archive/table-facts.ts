@@ -1,5 +1,6 @@
 /** Facts about a table of SQLite that is archived. */
 import type Database from 'better-sqlite3'
+import type { TableMark } from '../../../model/archive/port.ts'
 import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
 import { declaredTableOptions } from '../../common/sqlite-dialect/dependency-list.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
@@ -13,15 +14,15 @@ import { definitionOf, sqliteShape } from '../copy/shape.ts'
 export function sqliteTableIdentities(
   connection: Database.Database,
   tables: readonly TableName[],
-): ReadonlyMap<string, string> {
+): ReadonlyMap<string, TableMark> {
   const page = connection
     .prepare<[string], number>("SELECT rootpage FROM main.sqlite_schema WHERE type = 'table' AND name = ?")
     .pluck()
   const ledger = page.get('migration_archives') ?? ''
-  const found = new Map<string, string>()
+  const found = new Map<string, TableMark>()
   for (const table of tables) {
     const own = page.get(table.name)
-    if (own !== undefined) found.set(tableText(table), `${own} ${ledger}`)
+    if (own !== undefined) found.set(tableText(table), { text: `${own} ${ledger}`, isRecent: false })
   }
   return found
 }
