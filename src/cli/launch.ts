@@ -7,9 +7,10 @@ import { writeSync } from 'node:fs'
 import { isatty } from 'node:tty'
 import { fileURLToPath } from 'node:url'
 import { addonError, colorFlag, nodeVersionError, applyColor, wantsColor } from './environment.ts'
-import { topHelp, toolVersion } from './help.ts'
+import { topHelp } from './help/help.ts'
+import { toolVersion } from './version.ts'
 import { compiledEntry } from '../shared/compiled-entry.ts'
-import { holdsPassword, shownWords } from './shown-words.ts'
+import { holdsPassword, shownWords } from './parse/shown-words.ts'
 import type { CliContext } from './ports.ts'
 
 /** Time until exit after all output is written, if a connection or a thread still keeps the event loop busy, ms. */
@@ -79,7 +80,7 @@ export async function launch(
   const [{ main }, { systemClock }, { programWords }] = await Promise.all([
     import('./main.ts'),
     import('../shared/clock.ts'),
-    import('./program-name.ts'),
+    import('./output/program-name.ts'),
   ])
   process.exitCode = await main(argv, {
     env: process.env,

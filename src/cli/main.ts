@@ -4,26 +4,26 @@ import { existsSync } from 'node:fs'
 import process from 'node:process'
 import { asSluiceError, SluiceError } from '../shared/errors.ts'
 import type { Request, CommandTexts } from './commands/command.ts'
-import { exclusive, given } from './arguments.ts'
-import { commandLine } from './command-line.ts'
-import { hasFlag, withConfig, type FoundConfig } from './config-search.ts'
-import { confirmed } from './confirmed.ts'
-import { type Globals, configFlag, firstWord } from './globals.ts'
-import { startReporter, refuseBackground } from './background-words.ts'
-import { toolVersion } from './help.ts'
-import { chooseMode, type FrontendMode } from './mode.ts'
+import { exclusive, given } from './parse/arguments.ts'
+import { commandLine } from './parse/command-line.ts'
+import { hasFlag, withConfig, type FoundConfig } from './config/config-search.ts'
+import { confirmed } from './confirm/confirmed.ts'
+import { type Globals, configFlag, firstWord } from './parse/globals.ts'
+import { startReporter, refuseBackground } from './runs/background-words.ts'
+import { toolVersion } from './version.ts'
+import { chooseMode, type FrontendMode } from './output/mode.ts'
 import { isWatched } from '../app/live/watched.ts'
 import type { Event } from '../model/run/event.ts'
 import { listingOf, showRun } from './open.ts'
-import { parseCommandLine, type Parsed } from './parse.ts'
+import { parseCommandLine, type Parsed } from './parse/parse.ts'
 import type { CliContext } from './ports.ts'
-import { holdsPassword, PASSWORD_NOTE } from './shown-words.ts'
+import { holdsPassword, PASSWORD_NOTE } from './parse/shown-words.ts'
 import { openCliSession, secretsOf, type CliSession } from './session.ts'
-import { isTrusted, trustFile } from './trust.ts'
-import { NO_TELEMETRY, openTelemetry, refuseMetrics, reportBeforeScreen } from './telemetry.ts'
+import { isTrusted, trustFile } from './config/trust.ts'
+import { NO_TELEMETRY, openTelemetry, refuseMetrics, reportBeforeScreen } from './output/telemetry.ts'
 import { declarationOf, isPlanOnly, rowFormatOf, storeOf, urlsOf } from '../app/operations/facts.ts'
 import type { Operation } from '../app/operations/list.ts'
-import { withSkippedFiles, foundConfig, trustedConfig } from './trusted-config.ts'
+import { withSkippedFiles, foundConfig, trustedConfig } from './config/trusted-config.ts'
 import { openedUrls, transcriptOptions, uiOptionsOf, openScreen } from './open-screen.ts'
 
 /** Reports an error that occurred before the session was opened. */
@@ -84,7 +84,7 @@ async function signalsOf({ request, globals }: Parsed, { signals }: CliContext):
   // `attach` handles the signals itself: they end the display, not the run.
   if (request.kind === 'attach') return new EventEmitter()
   if (!globals.background) return signals
-  const { signalsOfStart } = await import('./background.ts')
+  const { signalsOfStart } = await import('./runs/background.ts')
   return signalsOfStart(signals)
 }
 
@@ -210,20 +210,20 @@ async function perform(
     return await runInit(session, request, around, context)
   }
   if (request.kind === 'trust') {
-    const { runTrust } = await import('./run-trust.ts')
+    const { runTrust } = await import('./config/run-trust.ts')
     return runTrust(session, request, context)
   }
   if (request.kind === 'attach') return await attach(request, mode, globals, session, context)
   if (request.kind === 'runs-here') {
-    const { listRunsHere } = await import('./runs-here.ts')
+    const { listRunsHere } = await import('./runs/runs-here.ts')
     return await listRunsHere(session, request.limit, env)
   }
   if (request.kind === 'ctl') {
     if (globals.distributed === null) {
-      const { runCtl } = await import('./run-ctl.ts')
+      const { runCtl } = await import('./runs/run-ctl.ts')
       return await runCtl(request.run, request.request, session, context)
     }
-    const { ctlDistributed, queueFlagsOf } = await import('./distributed.ts')
+    const { ctlDistributed, queueFlagsOf } = await import('./runs/distributed.ts')
     const { connect } = globals.distributed
     const behind = queueFlagsOf(argv, secrets, env)
     return await ctlDistributed(request.run, request.request, connect, session, context, behind)
@@ -239,13 +239,13 @@ async function perform(
   operation = confirmation.operation
   // For commands that list runs, --distributed selects the runs to list.
   if (globals.distributed !== null && operation.kind !== 'shared-runs') {
-    const { queueFlagsOf, refuseWithWorkers, runDistributed } = await import('./distributed.ts')
+    const { queueFlagsOf, refuseWithWorkers, runDistributed } = await import('./runs/distributed.ts')
     refuseWithWorkers(globals, reported)
     const around = { json: mode === 'json', behind: queueFlagsOf(argv, secrets, env) }
     return await runDistributed(operation, line, globals.distributed, around, session, context)
   }
   if (globals.background) {
-    const { runInBackground, wordsOfChild } = await import('./background.ts')
+    const { runInBackground, wordsOfChild } = await import('./runs/background.ts')
     return await runInBackground({ words: wordsOfChild(argv), operation }, line, mode === 'json', session, context)
   }
   await using telemetry = isWatched(operation)
@@ -267,7 +267,7 @@ async function perform(
     }
     if (operation.kind !== 'copy' || operation.deleteExtra !== true)
       return await showRun(run, face, context, telemetry.listen)
-    const { confirmRemoval } = await import('./copy-confirm.ts')
+    const { confirmRemoval } = await import('./confirm/copy-confirm.ts')
     return await confirmRemoval(operation, run, face, session, context, telemetry.listen)
   }
   const hours = isPlanOnly(operation) ? undefined : reported?.hours
@@ -314,7 +314,7 @@ async function attach(
   context: CliContext,
 ): Promise<number> {
   const [{ continuesText, joinRequestedRun, watchRun }, { controlSocketPath }] = await Promise.all([
-    import('./run-attach.ts'),
+    import('./runs/run-attach.ts'),
     import('../engine/copy/workers/control-socket.ts'),
   ])
   const { env } = context
@@ -331,7 +331,7 @@ async function attach(
 }
 
 async function printHelp(text: string, context: CliContext): Promise<number> {
-  const { openOutput } = await import('./output.ts')
+  const { openOutput } = await import('./output/output.ts')
   const output = openOutput(context.stdout, context.stderr)
   output.data(text)
   await output.flushed()

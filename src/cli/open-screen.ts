@@ -1,15 +1,15 @@
 /** Opens the terminal UI. */
 import { SluiceError } from '../shared/errors.ts'
 import type { Request } from './commands/command.ts'
-import { given } from './arguments.ts'
-import { type Globals, configFlag } from './globals.ts'
-import { toolVersion } from './help.ts'
+import { given } from './parse/arguments.ts'
+import { type Globals, configFlag } from './parse/globals.ts'
+import { toolVersion } from './version.ts'
 import { isCatalogUrl } from '../engine/run/systems.ts'
 import { openUi, type OpenOptions } from './open.ts'
 import type { CliContext } from './ports.ts'
 import { actorName, deadlineOf, secretsOf } from './session.ts'
-import { openTelemetry, reportBeforeScreen } from './telemetry.ts'
-import type { TranscriptOptions } from './transcript.ts'
+import { openTelemetry, reportBeforeScreen } from './output/telemetry.ts'
+import type { TranscriptOptions } from './output/transcript.ts'
 
 /** Options of the lines that stay in the terminal's scrollback. */
 export function transcriptOptions({ quiet, verbose, logFile }: Globals, secrets: readonly string[]): TranscriptOptions {

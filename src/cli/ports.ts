@@ -4,7 +4,7 @@ import type * as engine from '../app/index.ts'
 import type { CommandPort } from '../app/command-port.ts'
 import type { JoinedRun, Workbench } from '../app/workbench.ts'
 import type { Event } from '../model/run/event.ts'
-import type { ConfiguredStore } from './named-stores.ts'
+import type { ConfiguredStore } from './config/named-stores.ts'
 import type { Clock } from '../shared/clock.ts'
 import type { Operation } from '../app/operations/list.ts'
 

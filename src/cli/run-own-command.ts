@@ -3,7 +3,7 @@ import { statusOf } from '../model/run/run-status.ts'
 import type { Dec } from '../model/run/event.ts'
 import type { Clock } from '../shared/clock.ts'
 import { asSluiceError, type ErrorInfo } from '../shared/errors.ts'
-import { toolVersion } from './help.ts'
+import { toolVersion } from './version.ts'
 import type { CliSession } from './session.ts'
 
 /**

@@ -5,13 +5,13 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { COMMANDS } from '../../src/cli/command-list.ts'
-import { CONFIG_KEYS } from '../../src/cli/config.ts'
-import { parseDuration } from '../../src/cli/duration.ts'
-import { OWN_COMMANDS } from '../../src/cli/own-commands.ts'
-import { commandHelp } from '../../src/cli/parse.ts'
-import { READERS } from '../../src/cli/readers.ts'
-import { GLOBAL_NAMES } from '../../src/cli/globals.ts'
+import { COMMANDS } from '../../src/cli/parse/command-list.ts'
+import { CONFIG_KEYS } from '../../src/cli/config/config.ts'
+import { parseDuration } from '../../src/cli/flags/duration.ts'
+import { OWN_COMMANDS } from '../../src/cli/parse/own-commands.ts'
+import { commandHelp } from '../../src/cli/parse/parse.ts'
+import { READERS } from '../../src/cli/parse/readers.ts'
+import { GLOBAL_NAMES } from '../../src/cli/parse/globals.ts'
 import {
   actionsOf,
   commandNameOf,

@@ -1,6 +1,6 @@
 /** The document of `sluice --help --json` as a zod schema; docs/command-line.schema.json is generated from it. */
 import { z } from 'zod'
-import type { CommandLineDocument } from '../../src/cli/help-json.ts'
+import type { CommandLineDocument } from '../../src/cli/help/help-json.ts'
 
 const described = (description: string) => ({ description })
 const text = z.string().nullable()

@@ -7,11 +7,11 @@ import process from 'node:process'
 import { pathToFileURL } from 'node:url'
 import Database from 'better-sqlite3'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { COMMANDS } from '../../src/cli/command-list.ts'
+import { COMMANDS } from '../../src/cli/parse/command-list.ts'
 import { completionAnswer } from '../../src/cli/completion/answer.ts'
 import { completionOf } from '../../src/cli/completion/candidates.ts'
 import { SCRIPTS } from '../../src/cli/completion/scripts.ts'
-import { parseCommandLine } from '../../src/cli/parse.ts'
+import { parseCommandLine } from '../../src/cli/parse/parse.ts'
 import { completedWords } from '../../src/cli/ui/completion.ts'
 
 const bin = path.join(import.meta.dirname, '..', '..', 'dist', 'cli', 'bin.js')

@@ -5,7 +5,7 @@ import path from 'node:path'
 import { expect, test } from 'vitest'
 import { reportAt } from '../../src/render/block.ts'
 import { objectReported, plannedObjects } from '../../src/render/object-lines.ts'
-import { parseCommandLine } from '../../src/cli/parse.ts'
+import { parseCommandLine } from '../../src/cli/parse/parse.ts'
 import type { CopyPlanLine, Event } from '../../src/model/run/event.ts'
 
 const COPY = ['copy', '--from', 'sqlite:///a.db', '--to', 'sqlite:///b.db', '--table', 't']

@@ -2,7 +2,7 @@
  * `sync` and `prune` on the command line: the operations they start, and what they refuse before anything is opened.
  */
 import { describe, expect, it } from 'vitest'
-import { parseCommandLine } from '../../src/cli/parse.ts'
+import { parseCommandLine } from '../../src/cli/parse/parse.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 
 const DB = 'sqlite:///catalog.db'

@@ -1,7 +1,7 @@
 /** Every command and every action has examples, and the program accepts all of them. */
 import { describe, expect, it } from 'vitest'
-import { COMMANDS } from '../../src/cli/command-list.ts'
-import { parseCommandLine } from '../../src/cli/parse.ts'
+import { COMMANDS } from '../../src/cli/parse/command-list.ts'
+import { parseCommandLine } from '../../src/cli/parse/parse.ts'
 import { EXAMPLES } from '../../src/app/operations/examples.ts'
 import { actionsOf } from '../../src/app/operations/facts.ts'
 import { shellWords } from '../../src/shared/shell-words.ts'

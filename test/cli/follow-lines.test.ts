@@ -1,7 +1,7 @@
 /** Lines of a stream: rows that differ are named when a comparison finds them, up to a limit. */
 import { expect, test } from 'vitest'
-import { openOutput } from '../../src/cli/output.ts'
-import { textFrontend } from '../../src/cli/render-text.ts'
+import { openOutput } from '../../src/cli/output/output.ts'
+import { textFrontend } from '../../src/cli/output/render-text.ts'
 import type { Event, EventBody } from '../../src/model/run/event.ts'
 import { Memory } from './surroundings.ts'
 

@@ -1,6 +1,6 @@
 /** `diff --run`: which rows of a followed table a command line selects, and what it refuses. */
 import { describe, expect, it } from 'vitest'
-import { parseCommandLine } from '../../src/cli/parse.ts'
+import { parseCommandLine } from '../../src/cli/parse/parse.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 
 const TO = ['diff', '--to', 'postgresql://me@new/app']

@@ -2,8 +2,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { commandNamed } from '../../src/cli/command-list.ts'
-import { GLOBAL_NAMES } from '../../src/cli/globals.ts'
+import { commandNamed } from '../../src/cli/parse/command-list.ts'
+import { GLOBAL_NAMES } from '../../src/cli/parse/globals.ts'
 
 const ROOT = new URL('../../src/', import.meta.url).pathname
 /** A command up to the end of its sentence or quote. */

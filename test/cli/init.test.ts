@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { readConfig } from '../../src/cli/config.ts'
+import { readConfig } from '../../src/cli/config/config.ts'
 import { findPlaces } from '../../src/cli/init/found.ts'
 import { runInit, type InitRequest } from '../../src/cli/init/run-init.ts'
 import { configText } from '../../src/cli/init/text.ts'

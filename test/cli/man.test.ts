@@ -3,9 +3,9 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { COMMANDS } from '../../src/cli/command-list.ts'
-import { manFile, manPage } from '../../src/cli/man.ts'
-import { parseCommandLine } from '../../src/cli/parse.ts'
+import { COMMANDS } from '../../src/cli/parse/command-list.ts'
+import { manFile, manPage } from '../../src/cli/help/man.ts'
+import { parseCommandLine } from '../../src/cli/parse/parse.ts'
 
 const PAGES = [null, ...COMMANDS].map((command) => [manFile(command?.name ?? null), manPage(command, '0.1.0')] as const)
 const groff = spawnSync('groff', ['--version']).status === 0

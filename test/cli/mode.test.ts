@@ -2,8 +2,8 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { addonError, colorFlag, nodeVersionError, applyColor, wantsColor } from '../../src/cli/environment.ts'
-import { chooseMode } from '../../src/cli/mode.ts'
-import type { FrontendMode, ModeInput } from '../../src/cli/mode.ts'
+import { chooseMode } from '../../src/cli/output/mode.ts'
+import type { FrontendMode, ModeInput } from '../../src/cli/output/mode.ts'
 import { temporaryFolder } from '../support/catalog-kit.ts'
 
 const terminal: ModeInput = {

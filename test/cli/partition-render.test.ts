@@ -1,9 +1,9 @@
 /** Snapshots of rendered partitions: `npx vitest run test/cli/partition-render -u` rewrites them; review the diff. */
 import path from 'node:path'
 import { expect, it } from 'vitest'
-import { openOutput } from '../../src/cli/output.ts'
-import { githubFrontend } from '../../src/cli/render-github.ts'
-import { textFrontend } from '../../src/cli/render-text.ts'
+import { openOutput } from '../../src/cli/output/output.ts'
+import { githubFrontend } from '../../src/cli/output/render-github.ts'
+import { textFrontend } from '../../src/cli/output/render-text.ts'
 import type { Event, EventBody } from '../../src/model/run/event.ts'
 import { redactText } from '../../src/shared/redact.ts'
 import { eventSchema } from './event-schema.ts'

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import { programWords, withProgram } from '../../src/cli/program-name.ts'
+import { programWords, withProgram } from '../../src/cli/output/program-name.ts'
 
 describe('the program name in hints', () => {
   const folder = realpathSync(mkdtempSync(path.join(tmpdir(), 'sluice-name-')))

@@ -2,7 +2,7 @@
 import { PassThrough } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
-import { readLine } from '../../src/cli/prompt.ts'
+import { readLine } from '../../src/cli/confirm/prompt.ts'
 import { Memory } from './surroundings.ts'
 
 const E = '\u001b'

@@ -1,7 +1,7 @@
 /** Printed commands of a distributed run: they name the queue and can be pasted. */
 import { expect, test } from 'vitest'
-import { commandLine } from '../../src/cli/command-line.ts'
-import { queueFlagsOf } from '../../src/cli/distributed.ts'
+import { commandLine } from '../../src/cli/parse/command-line.ts'
+import { queueFlagsOf } from '../../src/cli/runs/distributed.ts'
 
 const QUEUE = 'postgresql://ann:hush@host/queue'
 const COPY = ['copy', '--from', 'a.db', '--to', 'b.db', '--table', 'orders', '--distributed', '--tasks', '4']

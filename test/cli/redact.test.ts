@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { commandLine } from '../../src/cli/command-line.ts'
+import { commandLine } from '../../src/cli/parse/command-line.ts'
 import { redactText, redactUrl, redactValue, secretsOfUrl } from '../../src/shared/redact.ts'
 import { shellQuote } from '../../src/shared/shell.ts'
 import { execFileSync } from 'node:child_process'

@@ -1,7 +1,7 @@
 /** `--schema`, and the commands that set up a database: the operations they start, and their output. */
 import { describe, expect, it } from 'vitest'
 import { main } from '../../src/cli/main.ts'
-import { parseCommandLine } from '../../src/cli/parse.ts'
+import { parseCommandLine } from '../../src/cli/parse/parse.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 import { postgresSettings } from '../../src/stores/postgresql/server/settings.ts'
 import { stamped } from './recorded.ts'

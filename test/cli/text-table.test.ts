@@ -2,9 +2,9 @@
 import { expect, it } from 'vitest'
 import type { EventBody } from '../../src/model/run/event.ts'
 import { cells } from '../../src/render/cells.ts'
-import { textFrontend } from '../../src/cli/render-text.ts'
+import { textFrontend } from '../../src/cli/output/render-text.ts'
 import { Memory } from './surroundings.ts'
-import { openOutput } from '../../src/cli/output.ts'
+import { openOutput } from '../../src/cli/output/output.ts'
 
 const COMMAND =
   "cd '/home/somebody/work/of a project' && sluice copy --from=sqlite:///shop.db --to=duckdb:///archive.duckdb --table=orders"

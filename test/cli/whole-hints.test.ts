@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { parseCommandLine } from '../../src/cli/parse.ts'
+import { parseCommandLine } from '../../src/cli/parse/parse.ts'
 import { callsIn, type WrittenCall } from '../../src/app/whole-commands/call.ts'
 import { wholeCommands } from '../../src/app/whole-commands/whole.ts'
 import { shellQuote } from '../../src/shared/shell.ts'

@@ -1,7 +1,7 @@
 /** Archived rows whose key or unique value another row of the table has by now, possibly in another spelling. */
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { parseCommandLine } from '../../src/cli/parse.ts'
+import { parseCommandLine } from '../../src/cli/parse/parse.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
 import { shellWords } from '../../src/shared/shell-words.ts'
 import { commandsOf, countedBy } from '../support/archive-places.ts'

@@ -6,7 +6,7 @@ import { existsSync, readdirSync, readFileSync, mkdirSync, renameSync, rmSync, w
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { parseCommandLine } from '../../src/cli/parse.ts'
+import { parseCommandLine } from '../../src/cli/parse/parse.ts'
 import { openQueue } from '../../src/app/share/queues.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
 import { changeSchedule } from '../../src/app/share/schedules/change.ts'

@@ -5,7 +5,7 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { trustFile } from '../../src/cli/trust.ts'
+import { trustFile } from '../../src/cli/config/trust.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { openQueue } from '../../src/app/share/queues.ts'

@@ -1,6 +1,6 @@
 /** Which alert causes are raised or cleared by the events of a run, and how `--alert` is written. */
 import { describe, expect, test } from 'vitest'
-import { readAlert } from '../../src/cli/alert-flags.ts'
+import { readAlert } from '../../src/cli/flags/alert-flags.ts'
 import { AlertCauses } from '../../src/app/alerts/causes/watches.ts'
 import type { AlertCondition } from '../../src/model/run/alert.ts'
 import { ALERT_CAUSES, CAUSE_FORMS } from '../../src/model/run/alert.ts'

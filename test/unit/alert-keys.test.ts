@@ -5,7 +5,7 @@
 import { expect, test } from 'vitest'
 import { alertKey, alertKeyBefore } from '../../src/app/alerts/scope.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
-import { parseCommandLine } from '../../src/cli/parse.ts'
+import { parseCommandLine } from '../../src/cli/parse/parse.ts'
 
 const [PG, MY] = ['postgresql://u:secret@h/shop', 'mysql://u:secret@h/cold']
 const ENDS = ['--from', PG, '--to', MY]

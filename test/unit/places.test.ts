@@ -1,8 +1,8 @@
 /** Every option that takes a local path refuses URLs, before anything is created. */
 import { existsSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { COMMANDS } from '../../src/cli/command-list.ts'
-import { localPlaces, parseCommandLine } from '../../src/cli/parse.ts'
+import { COMMANDS } from '../../src/cli/parse/command-list.ts'
+import { localPlaces, parseCommandLine } from '../../src/cli/parse/parse.ts'
 import { parseCatalogUrl } from '../../src/engine/run/catalog-url.ts'
 import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
 import type { CommandDeclaration } from '../../src/engine/run/operations/option.ts'

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { callsIn } from '../../src/app/whole-commands/call.ts'
 import { wholeCommands } from '../../src/app/whole-commands/whole.ts'
-import { splitNames } from '../../src/cli/name-list.ts'
+import { splitNames } from '../../src/cli/flags/name-list.ts'
 import { missingTables, reportedHalt } from '../../src/engine/follow/stream/halt.ts'
 import { reportNewTables } from '../../src/engine/follow/stream/planned-tables.ts'
 import { shellNames } from '../../src/shared/shell.ts'

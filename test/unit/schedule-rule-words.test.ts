@@ -1,6 +1,6 @@
 /** Options that have no effect on the rule of a schedule are refused by name. */
 import { describe, expect, test } from 'vitest'
-import { parseCommandLine } from '../../src/cli/parse.ts'
+import { parseCommandLine } from '../../src/cli/parse/parse.ts'
 import { asSluiceError } from '../../src/shared/errors.ts'
 
 /** The rule of these options, or the error. */

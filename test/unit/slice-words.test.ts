@@ -1,6 +1,6 @@
 /** Values of `--slices`. */
 import { describe, expect, test } from 'vitest'
-import { slicesIn } from '../../src/cli/words.ts'
+import { slicesIn } from '../../src/cli/parse/words.ts'
 
 describe('--slices', () => {
   test.each([

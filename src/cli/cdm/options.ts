@@ -1,7 +1,7 @@
 /** Options of a copy or a diff from properties of the Cassandra Data Migrator. */
 import type { CassandraOptions, RingOptions, TrackOptions } from '../../engine/copy/operations/copy/option-types.ts'
 import type { CopyOperation } from '../../engine/copy/operations/copy/declaration.ts'
-import { given } from '../arguments.ts'
+import { given } from '../parse/arguments.ts'
 import { cassandraUrl, isYsql, keyspaceTable, namesCluster, ysqlUrl } from './store-urls.ts'
 import { codecsOf } from './codecs.ts'
 import type { Property } from './properties-file.ts'

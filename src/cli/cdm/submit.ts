@@ -1,7 +1,7 @@
 /** Accepts `spark-submit` command lines from guides of the Cassandra Data Migrator, with `sluice` as the program. */
 import { SluiceError } from '../../shared/errors.ts'
-import { COMMANDS } from '../command-list.ts'
-import { splitAtEnd, VALUE_FLAGS } from '../globals.ts'
+import { COMMANDS } from '../parse/command-list.ts'
+import { splitAtEnd, VALUE_FLAGS } from '../parse/globals.ts'
 
 export type CdmJob = { readonly command: 'copy' | 'diff'; readonly ysql: boolean }
 

@@ -1,11 +1,11 @@
 /** archive plan, archive run: their flags. */
 import { SluiceError } from '../../shared/errors.ts'
-import { readArchiving } from '../archive-flags.ts'
-import { alertOf } from '../alert-flags.ts'
-import { givenFlag, given, givenList, givenText, requiredText } from '../arguments.ts'
-import { requiredStore } from '../copy-stores.ts'
-import { readHours } from '../hours.ts'
-import { someTableArguments } from '../table-words.ts'
+import { readArchiving } from '../flags/archive-flags.ts'
+import { alertOf } from '../flags/alert-flags.ts'
+import { givenFlag, given, givenList, givenText, requiredText } from '../parse/arguments.ts'
+import { requiredStore } from '../flags/copy-stores.ts'
+import { readHours } from '../flags/hours.ts'
+import { someTableArguments } from '../parse/table-words.ts'
 import { operate } from './command.ts'
 import type { Command } from './command.ts'
 

@@ -1,5 +1,5 @@
 /** attach: its operand; the implementation is in ../run-attach.ts. */
-import { runIdArgument } from '../run-id.ts'
+import { runIdArgument } from '../flags/run-id.ts'
 import type { Command } from './command.ts'
 
 const attach: Command = {

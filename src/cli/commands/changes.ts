@@ -1,6 +1,6 @@
 /** changes: its flags. The two versions must be in ascending order. */
 import { SluiceError } from '../../shared/errors.ts'
-import { requiredCount, given, requiredText } from '../arguments.ts'
+import { requiredCount, given, requiredText } from '../parse/arguments.ts'
 import { operate } from './command.ts'
 import type { Command } from './command.ts'
 

@@ -1,6 +1,6 @@
 /** completion: prints the completion script of a shell. */
 import { SluiceError } from '../../shared/errors.ts'
-import { requiredText } from '../arguments.ts'
+import { requiredText } from '../parse/arguments.ts'
 import { suggested } from '../../shared/closest.ts'
 import { SCRIPTS, type Shell } from '../completion/scripts.ts'
 import type { Command } from './command.ts'

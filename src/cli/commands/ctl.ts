@@ -1,7 +1,7 @@
 /** ctl: its operands; the implementation is in ../run-ctl.ts. */
 import { SluiceError } from '../../shared/errors.ts'
-import { givenList, givenText } from '../arguments.ts'
-import { controlRequest } from '../ctl.ts'
+import { givenList, givenText } from '../parse/arguments.ts'
+import { controlRequest } from '../runs/ctl.ts'
 import type { Command } from './command.ts'
 
 const ctl: Command = {

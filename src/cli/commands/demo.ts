@@ -1,5 +1,5 @@
 /** demo: its flags; the implementation is in ../demo.ts. */
-import { givenText, requiredText } from '../arguments.ts'
+import { givenText, requiredText } from '../parse/arguments.ts'
 import type { Command } from './command.ts'
 
 const demo: Command = {

@@ -1,12 +1,12 @@
 /** discover: a path is a lake, and a URL a database. */
 import { SluiceError } from '../../shared/errors.ts'
-import { givenFlag, givenList, requiredText } from '../arguments.ts'
+import { givenFlag, givenList, requiredText } from '../parse/arguments.ts'
 import { EVERY_TABLE } from '../../engine/copy/operations/discover-database/declaration.ts'
 import { isCopyUrl } from '../../engine/run/systems.ts'
 import { operate } from './command.ts'
 import type { Command } from './command.ts'
-import { splitNames } from '../name-list.ts'
-import { placeOr } from '../named-stores.ts'
+import { splitNames } from '../flags/name-list.ts'
+import { placeOr } from '../config/named-stores.ts'
 
 const discover: Command = {
   request: (args, { defaults, env }) => {

@@ -1,7 +1,7 @@
 /** doctor: its flags. */
-import { given, givenText } from '../arguments.ts'
+import { given, givenText } from '../parse/arguments.ts'
 import { isCopyUrl } from '../../engine/run/systems.ts'
-import { placeOr } from '../named-stores.ts'
+import { placeOr } from '../config/named-stores.ts'
 import { operate } from './command.ts'
 import type { Command } from './command.ts'
 

@@ -1,9 +1,9 @@
 /** follow: continues a stream, ends it, or reports on it. */
 import { FOLLOW_WORDS } from '../../engine/follow/operations/follow/declaration.ts'
-import { exclusive, givenFlag, givenText } from '../arguments.ts'
-import { commandNamed } from '../command-list.ts'
-import { requiredStore } from '../copy-stores.ts'
-import { buildRequest } from '../words.ts'
+import { exclusive, givenFlag, givenText } from '../parse/arguments.ts'
+import { commandNamed } from '../parse/command-list.ts'
+import { requiredStore } from '../flags/copy-stores.ts'
+import { buildRequest } from '../parse/words.ts'
 import { operate } from './command.ts'
 import type { Command } from './command.ts'
 

@@ -1,8 +1,8 @@
 /** grants: statements that grant rights in a catalog, or in the database of a queue, depending on the role. */
 import { ACCESS_LEVELS, QUEUE_ROLES } from '../../engine/lake/operations/grants/declaration.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import { exclusive, givenFlag, givenText, requiredText } from '../arguments.ts'
-import { chooseQueue } from '../queue-choice.ts'
+import { exclusive, givenFlag, givenText, requiredText } from '../parse/arguments.ts'
+import { chooseQueue } from '../flags/queue-choice.ts'
 import { operate } from './command.ts'
 import type { Command } from './command.ts'
 

@@ -1,7 +1,7 @@
 /** init: content of the new config file; the implementation is in ../init. */
 import { isCopyUrl } from '../../engine/run/systems.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import { givenFlag, givenText, requiredText, type Arguments } from '../arguments.ts'
+import { givenFlag, givenText, requiredText, type Arguments } from '../parse/arguments.ts'
 import type { Command } from './command.ts'
 
 const init: Command = {

@@ -1,10 +1,10 @@
 /** man: a page of the manual, as roff. */
 import { SluiceError } from '../../shared/errors.ts'
 import { suggested } from '../../shared/closest.ts'
-import { givenText } from '../arguments.ts'
-import { commandNamed, COMMANDS } from '../command-list.ts'
-import { toolVersion } from '../help.ts'
-import { manPage } from '../man.ts'
+import { givenText } from '../parse/arguments.ts'
+import { commandNamed, COMMANDS } from '../parse/command-list.ts'
+import { toolVersion } from '../version.ts'
+import { manPage } from '../help/man.ts'
 import type { Command } from './command.ts'
 
 const man: Command = {

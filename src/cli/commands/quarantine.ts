@@ -1,9 +1,9 @@
 /** quarantine retry, and its older spelling retry-quarantine: rows that copies have quarantined. */
-import { alertOf } from '../alert-flags.ts'
-import { given, givenText } from '../arguments.ts'
-import type { Arguments } from '../arguments.ts'
-import { requiredStore, givenStoreUrl } from '../copy-stores.ts'
-import { runIdArgument } from '../run-id.ts'
+import { alertOf } from '../flags/alert-flags.ts'
+import { given, givenText } from '../parse/arguments.ts'
+import type { Arguments } from '../parse/arguments.ts'
+import { requiredStore, givenStoreUrl } from '../flags/copy-stores.ts'
+import { runIdArgument } from '../flags/run-id.ts'
 import { operate } from './command.ts'
 import type { Request, RequestContext } from './command.ts'
 

@@ -1,9 +1,9 @@
 /** runs: lists the runs of a catalog, a ledger, a queue, or this machine. */
 import { SluiceError } from '../../shared/errors.ts'
-import { requiredCount, givenFlag, given, givenText } from '../arguments.ts'
-import { requiredStore } from '../copy-stores.ts'
-import { chooseQueue } from '../queue-choice.ts'
-import { liveNotes } from '../runs-here.ts'
+import { requiredCount, givenFlag, given, givenText } from '../parse/arguments.ts'
+import { requiredStore } from '../flags/copy-stores.ts'
+import { chooseQueue } from '../flags/queue-choice.ts'
+import { liveNotes } from '../runs/runs-here.ts'
 import { operate } from './command.ts'
 import type { Command } from './command.ts'
 

@@ -1,6 +1,6 @@
 /** trust: the file to trust or no longer trust; the implementation is in ../run-trust.ts. */
 import { SluiceError } from '../../shared/errors.ts'
-import { givenFlag, givenText } from '../arguments.ts'
+import { givenFlag, givenText } from '../parse/arguments.ts'
 import type { Command } from './command.ts'
 
 const trust: Command = {

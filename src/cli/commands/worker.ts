@@ -1,8 +1,8 @@
 /** worker and workers: their queue, and the stores that a worker knows by name. */
-import { requiredCount, given, givenList, givenText } from '../arguments.ts'
-import { givenDuration } from '../duration.ts'
-import { allStores } from '../named-stores.ts'
-import { chooseQueue } from '../queue-choice.ts'
+import { requiredCount, given, givenList, givenText } from '../parse/arguments.ts'
+import { givenDuration } from '../flags/duration.ts'
+import { allStores } from '../config/named-stores.ts'
+import { chooseQueue } from '../flags/queue-choice.ts'
 import { operate } from './command.ts'
 import type { Command } from './command.ts'
 

@@ -7,9 +7,9 @@ import type { NamedKind } from '../../app/known-names.ts'
 import { actionsOf, optionNamesOf } from '../../app/operations/facts.ts'
 import { GLOBAL_OPTIONS } from '../../engine/run/operations/global-options.ts'
 import type { Completes, Option } from '../../engine/run/operations/option.ts'
-import { commandNamed, COMMANDS } from '../command-list.ts'
-import { readConfig } from '../config.ts'
-import { configFlag, firstWord, GLOBAL_NAMES, VALUE_FLAGS } from '../globals.ts'
+import { commandNamed, COMMANDS } from '../parse/command-list.ts'
+import { readConfig } from '../config/config.ts'
+import { configFlag, firstWord, GLOBAL_NAMES, VALUE_FLAGS } from '../parse/globals.ts'
 
 export type WordCandidate = { readonly word: string; readonly meaning: string }
 

@@ -5,11 +5,11 @@
 import { knownInCatalog } from '../../app/known-catalog.ts'
 import { knownNames, type KnownName } from '../../app/known-names.ts'
 import type { Option } from '../../engine/run/operations/option.ts'
-import { chooseCatalog, keptCatalogs, findKeptCatalog } from '../catalog-choice.ts'
-import { readConfig, type ConfigDefaults } from '../config.ts'
-import { configFlag } from '../globals.ts'
-import { storeOr } from '../named-stores.ts'
-import { nonEmptyVariable } from '../script-variables.ts'
+import { chooseCatalog, keptCatalogs, findKeptCatalog } from '../flags/catalog-choice.ts'
+import { readConfig, type ConfigDefaults } from '../config/config.ts'
+import { configFlag } from '../parse/globals.ts'
+import { storeOr } from '../config/named-stores.ts'
+import { nonEmptyVariable } from '../config/script-variables.ts'
 import type { WordCandidate, CompletionRequest } from './candidates.ts'
 
 type Env = Readonly<Record<string, string | undefined>>

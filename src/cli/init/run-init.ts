@@ -2,10 +2,10 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { SluiceError } from '../../shared/errors.ts'
-import { ask } from '../confirm.ts'
+import { ask } from '../confirm/confirm.ts'
 import type { CliContext } from '../ports.ts'
 import type { CliSession } from '../session.ts'
-import { trustFile } from '../trust.ts'
+import { trustFile } from '../config/trust.ts'
 import { findPlaces, type GivenPlaces } from './found.ts'
 import { configText, inspectCommand } from './text.ts'
 

@@ -2,10 +2,10 @@
 import type { CopyOperation } from '../../engine/copy/operations/copy/declaration.ts'
 import type { ScriptOptions } from '../../engine/copy/operations/copy/option-types.ts'
 import { SCRIPT_PRESETS, type ScriptPreset, type ScriptSizes } from '../../model/copy/script-presets.ts'
-import { givenCount, givenText } from '../arguments.ts'
-import type { Arguments } from '../arguments.ts'
+import { givenCount, givenText } from '../parse/arguments.ts'
+import type { Arguments } from '../parse/arguments.ts'
 import type { CommandTexts } from '../commands/command.ts'
-import type { ConfigDefaults } from '../config.ts'
+import type { ConfigDefaults } from '../config/config.ts'
 import { readSettingsFile, SETTINGS } from './settings-file.ts'
 import { batchesByPartition } from '../../engine/run/systems.ts'
 

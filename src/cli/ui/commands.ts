@@ -7,13 +7,13 @@ import type { Operation } from '../../app/operations/list.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { redactText, redactUrl, secretsOfUrl } from '../../shared/redact.ts'
 import { shellWords } from '../../shared/shell-words.ts'
-import { commandLine } from '../command-line.ts'
-import { commandNamed } from '../command-list.ts'
+import { commandLine } from '../parse/command-line.ts'
+import { commandNamed } from '../parse/command-list.ts'
 import type { Request } from '../commands/command.ts'
-import { withConfig } from '../config-search.ts'
-import { configFlag, firstWord } from '../globals.ts'
-import { commandHelp, parseCommandLine } from '../parse.ts'
-import { LineOutput } from '../line-output.ts'
+import { withConfig } from '../config/config-search.ts'
+import { configFlag, firstWord } from '../parse/globals.ts'
+import { commandHelp, parseCommandLine } from '../parse/parse.ts'
+import { LineOutput } from '../output/line-output.ts'
 import type { CliContext } from '../ports.ts'
 import { commandForms } from './forms.ts'
 
@@ -34,7 +34,7 @@ export async function uiCommands(
   { env, program = 'sluice' }: Pick<CliContext, 'env' | 'program'>,
   { secrets, urls, config, learned }: UiCommandOptions,
 ): Promise<CommandPort> {
-  const { textFrontend } = await import('../render-text.ts')
+  const { textFrontend } = await import('../output/render-text.ts')
   const known = new Map(urls.map((url) => [redactUrl(url), url]))
   const typed: string[] = []
   const redact = (text: string): string => redactText(text, [...secrets, ...typed])

@@ -102,7 +102,8 @@ export type Declaration<O extends { readonly kind: string }, E extends RunEventT
   /** The command that starts the operation, or the name of a command declared by another operation. */
   readonly command: CommandDeclaration | string
   /**
-   * Options from which its fields are parsed; without this and `actions`, `cli/readers.ts` parses the command by hand.
+   * Options from which its fields are parsed; without this and `actions`, `cli/parse/readers.ts` parses the command by
+   * hand.
    */
   readonly words?: OperationWords<O>
   /** As `words`, for an operation that is one or more actions of a command: `archive list`. */

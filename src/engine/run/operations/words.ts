@@ -1,6 +1,7 @@
 /**
- * Command-line words from which the fields of an operation are parsed, as data for the frontend (`cli/words.ts`). Rules
- * that the data cannot express, such as flags that exclude each other, are parsed by hand there.
+ * Command-line words from which the fields of an operation are parsed, as data for the command line
+ * (`cli/parse/words.ts`). Rules that the data cannot express, such as flags that exclude each other, are parsed by hand
+ * there.
  */
 import type { AlertOptions } from '../../../model/run/alert.ts'
 import type { AsOf } from '../../../model/lake/as-of.ts'
