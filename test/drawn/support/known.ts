@@ -50,4 +50,12 @@ export const KNOWN: readonly Known[] = [
     why: "an empty value of Cassandra whose type is no text, such as the inet '', is NULL to its driver",
     is: (_, draw) => draw.from === 'cassandra' && some(draw, /^(?!text|ascii|varchar|blob)/, /^''$/),
   },
+  {
+    why: 'byte FF of armscii8 is the character of byte 27 in Unicode, so that it arrives as this byte',
+    is: (_, draw) => draw.from === 'mysql' && some(draw, /armscii8/),
+  },
+  {
+    why: 'a key of PostgreSQL whose array has elements without an order (xid[]) ends with the message of the server',
+    is: (_, draw) => draw.from === 'postgresql' && keyed(draw, /^(?:xid|cid|tid)\[\]$/),
+  },
 ]
