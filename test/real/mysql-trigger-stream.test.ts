@@ -469,6 +469,18 @@ describe.skipIf(MISSING !== '')(`a stream by triggers of MariaDB ${MISSING}`, ()
       expect(found.length).toBe(1)
     })
 
+    test('after a generated column of which one 4-byte character has changed', async () => {
+      await source.end(NAME, SIGNAL)
+      const generated = (text: string): string =>
+        `g VARCHAR(30) CHARACTER SET utf8mb4 AS (CONCAT(v, '${text}')) VIRTUAL`
+      await place.sql(`ALTER TABLE plain ADD COLUMN ${generated('😀')}`)
+      tables = await followedAs(store, 'plain', 'folded')
+      birth = await source.begin(NAME, tables, SIGNAL)
+      expect(await halted()).toEqual([])
+      await place.sql(`ALTER TABLE plain MODIFY ${generated('😁')}`)
+      expect((await halted()).join()).toMatch(/^TABLE_CHANGED .*plain: its columns have changed: .*😀.*; now .*😁/)
+    })
+
     test('after a foreign key that was added and dropped between two checks', async () => {
       // The server records the time of an ALTER in seconds: wait until another second has begun.
       const isLater = `SELECT NOW() > CREATE_TIME + INTERVAL 1 SECOND FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'plain'`

@@ -60,6 +60,16 @@ export function lacksCharacters(text: string): boolean {
   return text.includes('?')
 }
 
+/** Columns as the CREATE statement has them; null if it is not needed: the dictionary's texts are exact. */
+export async function columnsBeyond(
+  texts: readonly unknown[],
+  session: MysqlSession,
+  table: TableName,
+): Promise<Definitions['columns'] | null> {
+  if (!texts.some((text) => lacksCharacters(String(text)))) return null
+  return (await mysqlDefinitions(session, table)).columns
+}
+
 /**
  * An expression in the syntax of our sessions, where a backslash is a plain character; null if other backslashes
  * remain, whose meaning is not known.

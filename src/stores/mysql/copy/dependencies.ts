@@ -4,7 +4,7 @@ import type { LeftBehind } from '../../../model/copy/dependencies.ts'
 import type { ColumnSequence } from '../../../model/copy/sequence.ts'
 import type { DependencyStore, DependencyScope } from '../../../model/copy/dependency-port.ts'
 import type { MysqlSession } from '../session.ts'
-import { lacksCharacters, mysqlDefinitions, plainExpression } from './definitions.ts'
+import { columnsBeyond, plainExpression } from './definitions.ts'
 import { listMysqlDependencies } from './dependency-list.ts'
 import { isDictionaryName } from './names.ts'
 
@@ -42,8 +42,8 @@ export class MysqlDependencies implements DependencyStore {
          WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ? AND GENERATION_EXPRESSION <> ''`,
         [schema ?? null, name],
       )
-      const isExact = rows.every(([, text]) => !lacksCharacters(String(text)))
-      const shown = isExact ? null : (await mysqlDefinitions(session, table.table)).columns
+      const texts = rows.map(([, text]) => text)
+      const shown = await columnsBeyond(texts, session, table.table)
       const expressions = new Map(
         rows.map(([column, text, extra]): [string, Expression] => {
           const whole = shown?.get(String(column))?.generated ?? null

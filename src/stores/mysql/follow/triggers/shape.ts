@@ -5,6 +5,7 @@
  */
 import type { TableName } from '../../../../model/copy/column-type.ts'
 import { mysqlErrorNumber } from '../../error-numbers.ts'
+import { columnsBeyond } from '../../copy/definitions.ts'
 import { backquotedTable, mysqlTableSql, quoted } from '../../copy/names.ts'
 import type { MysqlSession } from '../../session.ts'
 import type { LogFingerprint } from './log.ts'
@@ -63,15 +64,18 @@ export async function createdAs(session: MysqlSession, table: TableName): Promis
 }
 
 /** See `MysqlTriggerShape.columns`. Without defaults and comments: triggers see the resulting values. */
-export async function columnTexts(session: MysqlSession, { schema, name }: TableName): Promise<readonly string[]> {
+export async function columnTexts(session: MysqlSession, table: TableName): Promise<readonly string[]> {
   const rows = await session.rows(
     `SELECT COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, COLLATION_NAME, GENERATION_EXPRESSION FROM information_schema.COLUMNS
      WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION`,
-    [schema ?? null, name],
+    [table.schema ?? null, table.name],
   )
-  return rows.map(([column, type, nullable, collation, expression]) =>
-    [column, type, nullable === 'YES' ? 'NULL' : 'NOT NULL', collation ?? '', expression ?? ''].map(String).join(' '),
-  )
+  const expressions = rows.map((row) => row[4])
+  const exact = await columnsBeyond(expressions, session, table)
+  return rows.map(([column, type, nullable, collation, text]) => {
+    const expression = exact?.get(String(column))?.generated ?? text ?? ''
+    return [column, type, nullable === 'YES' ? 'NULL' : 'NOT NULL', collation ?? '', expression].map(String).join(' ')
+  })
 }
 
 /** InnoDB's id of a table, under '', or of its partitions, by InnoDB's spelling of names. Needs the right PROCESS. */
