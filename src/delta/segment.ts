@@ -149,6 +149,16 @@ export function segmentAt(listing: LogListing, version?: number, without: Withou
   }
 }
 
+/** As `segmentAt`; null if the version cannot be built, because its commits are gone. */
+export function segmentOrNull(listing: LogListing, version: number, without: Without): LogSegment | null {
+  try {
+    return segmentAt(listing, version, without)
+  } catch (error) {
+    if (error instanceof SluiceError && ['LOG_GAP', 'VERSION_NOT_FOUND'].includes(error.code)) return null
+    throw error
+  }
+}
+
 /** Newest version first, and within a version the preferred form first. */
 function newestFirst(checkpoints: readonly CheckpointFiles[]): readonly CheckpointFiles[] {
   return checkpoints

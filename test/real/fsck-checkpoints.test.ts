@@ -56,7 +56,7 @@ describe.skipIf(!HAVE_TABLES)('checkpoints', () => {
     const performed = await perform(fsckOf(copied()))
     expect(kinds(performed)).toEqual([])
     expect(line(performed)).toBe(
-      '1 of 1, 0: read completely; files compared with the commits; their other contents are compared by sluice validate TABLE',
+      '1 of 1, 0: read completely; files and their statistics compared with the commits; their other contents are compared by sluice validate TABLE',
     )
     expect(performed.finished.proof).toMatch(/; 1 of 1 checkpoints$/)
   })
@@ -116,7 +116,9 @@ describe.skipIf(!HAVE_TABLES)('checkpoints', () => {
     writeFileSync(older, 'broken')
     const newest = await perform(fsckOf(folder))
     expect(kinds(newest)).toEqual([])
-    expect(line(newest)).toMatch(/^1 of 2, 0: read completely; files compared with the commits; not read: 3; /)
+    expect(line(newest)).toMatch(
+      /^1 of 2, 0: read completely; files and their statistics compared with the commits; not read: 3; /,
+    )
     expect(kinds(await perform(fsckOf(folder, { asOf: { version: 5 } })))).toEqual(['checkpoint-unreadable'])
     writeFileSync(join(log, '_last_checkpoint'), '{"version":3,"size":5}')
     expect(kinds(await perform(fsckOf(folder)))).toEqual(['checkpoint-unreadable'])
@@ -252,7 +254,9 @@ describe('files of a checkpoint compared with the commits', () => {
     checkpoint(folder, 6, ['a', 'b', 'c', 'd', 'e', 'f'])
     const performed = await perform(fsckOf(folder))
     expect(found(performed, 'checkpoint-files')).toEqual([])
-    expect(line(performed)).toMatch(/^1 of 1, 0: read completely; files compared with the commits; /)
+    expect(line(performed)).toMatch(
+      /^1 of 1, 0: read completely; files and their statistics compared with the commits; /,
+    )
   })
 
   test.each([
@@ -272,6 +276,36 @@ describe('files of a checkpoint compared with the commits', () => {
     checkpoint(folder, 6, files)
     const performed = await perform(fsckOf(folder))
     expect(found(performed, 'checkpoint-files')).toEqual([`checkpoint 6 has ${says}`])
+    expect(performed.finished).toMatchObject({ exitCode: 1, proof: 'none' })
+  })
+
+  test('statistics that differ from those of the commits are a finding; other spellings, and missing facts, are not', async () => {
+    const folder = join(work.path, `files-${places++}`)
+    const stats = (id: string): string => `{"numRecords":1,"minValues":{"id":${id}},"maxValues":{"id":${id}}}`
+    const rows = (id: string): readonly Line[] => [
+      add('a', { stats: stats('1') }),
+      add('b', { stats: stats(id) }),
+      add('c'),
+      ...['d', 'e', 'f'].map((name) => add(name)),
+    ]
+    writeLog(folder, [
+      [protocol, METADATA, ...['d', 'e', 'f'].map((name) => add(name))],
+      ['a', 'b', 'c'].map((name) => add(name, { stats: stats(name === 'b' ? '20' : '1') })),
+    ])
+    const write = (id: string): void => {
+      const name = `${named(1)}.checkpoint.3a0d65cd-4056-49b8-937b-95f9e3ee90e5.json`
+      writeFileSync(
+        join(folder, '_delta_log', name),
+        lines({ checkpointMetadata: { version: 1 } }, protocol, METADATA, ...rows(id)),
+      )
+    }
+    write('2E+1')
+    expect(found(await perform(fsckOf(folder)), 'checkpoint-stats')).toEqual([])
+    write('7')
+    const performed = await perform(fsckOf(folder))
+    expect(found(performed, 'checkpoint-stats')).toEqual([
+      'checkpoint 1 has other statistics of this file than the commits: minValues.id is 7 in the checkpoint, 20 in the log, and 1 more',
+    ])
     expect(performed.finished).toMatchObject({ exitCode: 1, proof: 'none' })
   })
 

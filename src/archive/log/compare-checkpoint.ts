@@ -4,7 +4,7 @@
  */
 import type { CheckpointFiles, LogListing } from '../../delta/listing.ts'
 import { replayFiles, type ReplaySource } from '../../delta/replay.ts'
-import { segmentAt, type LogSegment } from '../../delta/segment.ts'
+import { segmentOrNull } from '../../delta/segment.ts'
 import { readTableState } from '../../delta/state.ts'
 import { DeltaTable } from '../../delta/table.ts'
 import { nullOn, SluiceError } from '../../shared/errors.ts'
@@ -50,7 +50,7 @@ async function compareOne(
 ): Promise<ComparedCheckpoint> {
   const { version } = checkpoint
   const same = listing.checkpoints.filter((one) => one.version === version)
-  const segment = segmentWithout(listing, version, new Set([...same, ...wrong]))
+  const segment = segmentOrNull(listing, version, new Set([...same, ...wrong]))
   if (segment === null) return { version, kind: 'uncompared' }
   try {
     const own = await contentsOf({ store, parquet, segment: { ...segment, checkpoint, commits: [] } }, signal)
@@ -59,20 +59,6 @@ async function compareOne(
     return { version, kind: 'compared', differing: [...names].filter((name) => own.get(name) !== log.get(name)) }
   } catch (error) {
     if (error instanceof SluiceError && error.code === 'BAD_CHECKPOINT') return { version, kind: 'unreadable', error }
-    throw error
-  }
-}
-
-/** Builds the version from an older checkpoint or from all commits; null if the commits are gone. */
-function segmentWithout(
-  listing: LogListing,
-  version: number,
-  without: ReadonlySet<CheckpointFiles>,
-): LogSegment | null {
-  try {
-    return segmentAt(listing, version, without)
-  } catch (error) {
-    if (error instanceof SluiceError && ['LOG_GAP', 'VERSION_NOT_FOUND'].includes(error.code)) return null
     throw error
   }
 }

@@ -74,6 +74,11 @@ export class CheckedCheckpointRows {
   }
 }
 
+/** Statistics of a file as text, from the struct if the row has no text; null if it has neither. */
+export function statsText(add: AddAction, raw: string): string | null {
+  return add.stats ?? structText(add, 'stats_parsed', raw)
+}
+
 /** A struct as JSON text; null if the row has none. */
 function structText(add: AddAction, name: 'stats_parsed' | 'partitionValues_parsed', raw: string): string | null {
   const struct = add[name]

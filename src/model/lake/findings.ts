@@ -49,6 +49,8 @@ export const FINDINGS = {
   'checkpoint-structs':
     'readers that skip files by the struct lose rows, those that use the text do not: write a new checkpoint',
   'checkpoint-twice': 'readers that start from it have the rows of the file twice: write a new checkpoint',
+  'checkpoint-stats':
+    'readers that start from it skip files by wrong statistics and lose rows: write a new checkpoint while the commits exist',
   'checkpoint-files':
     'readers that start from it lose rows, or have rows that were deleted: write a new checkpoint while the commits exist',
   'checksum-file':

@@ -1,19 +1,31 @@
 /**
- * Compares the files of a checkpoint with a replay of the log without it. If a checkpoint lacks a file, readers that
- * start from it lose the file's rows.
+ * Compares the files of a checkpoint, and their statistics, with a replay of the log without it. Readers that start from
+ * it lose rows of a file that it lacks, or whose statistics are wrong.
  */
+import type { AddAction } from '../../../delta/actions.ts'
+import { statsText } from '../../../delta/fsck/checkpoint-rows.ts'
 import type { Finding } from '../../../delta/fsck/finding.ts'
-import { onlyInOne, checksumsOf, type FileChecksums, type SetFile } from '../../../delta/file-checksums.ts'
+import {
+  checksumsOf,
+  differentTexts,
+  onlyInOne,
+  type FileChecksums,
+  type SetFile,
+} from '../../../delta/file-checksums.ts'
 import type { CheckpointFiles, LogListing } from '../../../delta/listing.ts'
 import { logPathOf } from '../../../delta/log-path.ts'
 import { replayFiles } from '../../../delta/replay.ts'
-import { segmentAt, type LogSegment } from '../../../delta/segment.ts'
+import { segmentOrNull, type LogSegment } from '../../../delta/segment.ts'
+import { leafColumns } from '../../../delta/schema.ts'
+import { statsComparer, type DifferentValues } from '../../../delta/values/same.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { parquetRows } from '../../run/registry.ts'
 import type { Subject } from './subject.ts'
 
 /** Maximum number of files that a finding names. */
 const NAMED = 4
+/** Maximum number of findings about one checkpoint: one wrong writer makes the statistics of all files wrong. */
+const MOST_FINDINGS = 100
 /** Up to this many bytes, all commits are replayed: that needs about as many bytes of heap as the log has. */
 const MOST_REPLAYED = 1024 ** 3
 
@@ -38,7 +50,7 @@ export async function compareCheckpoint(at: At, sums: FileChecksums): Promise<re
   for (const other of bytes > MOST_REPLAYED ? [...older, null] : [null, ...older]) {
     if (other === null) for (const one of listing.checkpoints) without.add(one)
     else without.delete(other)
-    const segment = segmentOf(listing, checkpoint.version, without)
+    const segment = segmentOrNull(listing, checkpoint.version, without)
     if (segment === null) continue
     try {
       return await compareWithReplay(at, segment, sums)
@@ -56,38 +68,64 @@ function olderThan({ version }: CheckpointFiles, { checkpoints }: LogListing): r
   return checkpoints.filter((one) => one.version < version).toReversed()
 }
 
-/** @returns null if the commits do not reach that version */
-function segmentOf(listing: LogListing, version: number, without: ReadonlySet<CheckpointFiles>): LogSegment | null {
-  try {
-    return segmentAt(listing, version, without)
-  } catch (error) {
-    if (error instanceof SluiceError && ['LOG_GAP', 'VERSION_NOT_FOUND'].includes(error.code)) return null
-    throw error
-  }
-}
-
 async function compareWithReplay(
-  { subject: { store }, checkpoint, signal }: At,
+  { subject: { store, schema }, checkpoint, signal }: At,
   segment: LogSegment,
   own: FileChecksums,
 ): Promise<readonly Finding[]> {
   const filesOf = (from: LogSegment) =>
     async function* (): AsyncGenerator<readonly SetFile[]> {
       const source = { store, parquet: parquetRows, segment: from }
-      for await (const block of replayFiles(source, 'add', { signal, fields: 'identity' }))
-        yield block.map(({ path, dvId, file }) => ({ path, dvId, size: file.size ?? 0 }))
+      for await (const block of replayFiles(source, 'add', { signal, fields: 'structs' }))
+        yield block.map(({ path, dvId, file, raw }) => ({
+          path,
+          dvId,
+          size: file.size ?? 0,
+          stats: statsText(file as AddAction, raw),
+        }))
     }
-  const log = await checksumsOf(filesOf(segment))
-  const apart = own.differentParts(log)
-  if (apart.size === 0 && own.files === log.files && own.bytes === log.bytes) return []
-  const alone = { ...segment, checkpoint, commits: [] }
+  const [alone, all] = [filesOf({ ...segment, checkpoint, commits: [] }), filesOf(segment)]
+  const log = await checksumsOf(all)
   const most = Math.max(own.files, log.files)
-  const { one, other } = await onlyInOne(filesOf(alone), filesOf(segment), apart, most)
-  const base = segment.checkpoint === null ? 'the commits' : `checkpoint ${segment.checkpoint.version} and the commits`
-  const names = [...namesText('it lacks', other), ...namesText('it also has', one)].map((text) => `; ${text}`).join('')
-  const detail = `checkpoint ${checkpoint.version} has ${countsOf(own)}, ${base} give ${countsOf(log)}${names}`
   const path = logPathOf(checkpoint.files[0]?.name ?? '')
-  return [{ level: 'finding', kind: 'checkpoint-files', path, log: countsOf(log), found: countsOf(own), detail }]
+  const findings: Finding[] = []
+  const apart = own.differentParts(log)
+  if (apart.size > 0 || own.files !== log.files || own.bytes !== log.bytes) {
+    const { one, other } = await onlyInOne(alone, all, apart, most)
+    const base =
+      segment.checkpoint === null ? 'the commits' : `checkpoint ${segment.checkpoint.version} and the commits`
+    const names = [...namesText('it lacks', other), ...namesText('it also has', one)]
+      .map((text) => `; ${text}`)
+      .join('')
+    const detail = `checkpoint ${checkpoint.version} has ${countsOf(own)}, ${base} give ${countsOf(log)}${names}`
+    findings.push({
+      level: 'finding',
+      kind: 'checkpoint-files',
+      path,
+      log: countsOf(log),
+      found: countsOf(own),
+      detail,
+    })
+  }
+  const compare = statsComparer(leafColumns(schema))
+  for await (const pair of differentTexts(alone, all, own.differentStatistics(log), most)) {
+    const different = compare(pair.one, pair.other) ?? []
+    const finding = statisticsFinding(checkpoint.version, pair.path, different)
+    if (finding !== null) findings.push(finding)
+    if (findings.length === MOST_FINDINGS) break
+  }
+  return findings
+}
+
+/** Finding about one file; null if its statistics are the same. */
+function statisticsFinding(version: number, path: string, different: readonly DifferentValues[]): Finding | null {
+  const [first] = different
+  if (first === undefined) return null
+  const { column, what, one, other } = first
+  const more = different.length === 1 ? '' : `, and ${different.length - 1} more`
+  const detail = `checkpoint ${version} has other statistics of this file than the commits: ${what} is ${one} in the checkpoint, ${other} in the log${more}`
+  const where = column === '' ? {} : { column }
+  return { level: 'finding', kind: 'checkpoint-stats', path, ...where, log: other, found: one, detail }
 }
 
 function countsOf({ files, bytes }: FileChecksums): string {

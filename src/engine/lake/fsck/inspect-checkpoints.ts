@@ -6,7 +6,7 @@
 import type { SidecarAction } from '../../../delta/actions.ts'
 import { readCheckpoint, sidecarPath } from '../../../delta/checkpoint.ts'
 import { FileChecksums } from '../../../delta/file-checksums.ts'
-import { CheckedCheckpointRows } from '../../../delta/fsck/checkpoint-rows.ts'
+import { CheckedCheckpointRows, statsText } from '../../../delta/fsck/checkpoint-rows.ts'
 import type { Finding } from '../../../delta/fsck/finding.ts'
 import { RowCommitVersions } from '../../../delta/fsck/row-ids.ts'
 import { checkpointsForHint, hintFault, inspectHint } from '../../../delta/last-checkpoint.ts'
@@ -94,7 +94,7 @@ const MOST_VERSIONS = 8
 export function inspectedText({ compared, notRead, notJudged }: CheckpointCounts, wrong: number): string {
   const parts = [
     wrong === 0 ? 'read completely' : 'read as far as possible',
-    ...(compared > 0 ? ['files compared with the commits'] : []),
+    ...(compared > 0 ? ['files and their statistics compared with the commits'] : []),
     ...(notJudged.length === 0
       ? []
       : [`not compared, because their commits are gone: ${firstOf(notJudged, MOST_VERSIONS)}`]),
@@ -150,7 +150,13 @@ async function inspect(
         } else if (action.kind === 'add') {
           const { path, deletionVector, size } = action.add
           const again = named.row(action.add)
-          if (again.length === 0) sums.add(canonicalPath(path, store.root), dvId(deletionVector), size)
+          if (again.length === 0)
+            sums.add({
+              path: canonicalPath(path, store.root),
+              dvId: dvId(deletionVector),
+              size,
+              stats: statsText(action.add, raw),
+            })
           wrong.push(...again, ...named.structsOf(action.add, raw))
           names?.take('add', action.add)
           rowVersions.take(action.add, checkpoint.version)
