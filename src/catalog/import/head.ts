@@ -3,6 +3,7 @@
  */
 import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import { isoTime } from '../../shared/clock.ts'
+import { SluiceError } from '../../shared/errors.ts'
 import type { SqlDatabase, SqlReader, SqlTransaction } from '../../model/run/sql-port.ts'
 import { writeUnderLease, type Lease } from '../lease.ts'
 import { stateAt } from '../query/state.ts'
@@ -51,6 +52,26 @@ export type ImportHead = {
   readonly metadataId: string | null
 }
 
+/** @throws SluiceError TARGET_CORRUPT if the text is no cursor: another program changed or truncated it */
+export function parseCursor(text: string, tableId: string): Cursor {
+  const cursor = jsonOrNull(text) as Partial<Cursor> | null
+  if (typeof cursor?.importId === 'string' && /^\d+$/.test(cursor.importId)) return cursor as Cursor
+  throw new SluiceError('TARGET_CORRUPT', `the progress of the import of ${tableId} in the catalog cannot be read`, {
+    where: `delta_tables, cursor of ${tableId}`,
+    reason: 'it is no JSON object with the number of an import: sluice did not write it',
+    hint: 'restore the catalog from a copy; or set cursor to NULL in this row, then run sluice import again: an import that had not ended begins from the start',
+  })
+}
+
+function jsonOrNull(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
+}
+
+/** @throws SluiceError TARGET_CORRUPT if the progress of an unfinished import cannot be read */
 export async function readImportHead(reader: SqlReader, by: CatalogTableKey): Promise<ImportHead | null> {
   const [column, value] = 'tableId' in by ? ['table_id', by.tableId] : ['location', by.location]
   const [row] = await reader.all(
@@ -76,7 +97,7 @@ export async function readImportHead(reader: SqlReader, by: CatalogTableKey): Pr
     currentVersion,
     historyFrom,
     commitTime,
-    cursor: cursor === null ? null : (JSON.parse(cursor) as Cursor),
+    cursor: cursor === null ? null : parseCursor(cursor, tableId),
     metadataId,
   }
 }

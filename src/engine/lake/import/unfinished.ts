@@ -1,7 +1,7 @@
 /** Finds interrupted imports that an operation will resume. */
 import { existsSync, realpathSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
-import type { Cursor } from '../../../catalog/import/head.ts'
+import { parseCursor } from '../../../catalog/import/head.ts'
 import { catalogPresence } from '../../../catalog/migrate.ts'
 import { dec, type Dec } from '../../../model/run/event.ts'
 import { isS3Url, parseLakeUrl } from '../../../model/lake/lake-url.ts'
@@ -25,7 +25,7 @@ export async function unfinishedImports(operation: Import): Promise<{ resumes?: 
   for (const [tableId, location, text] of rows as readonly (readonly [string, string, string])[]) {
     const ours = tableId === place || location === root || (root !== null && location.startsWith(`${root}/`))
     if (!ours) continue
-    const cursor = JSON.parse(text) as Cursor
+    const cursor = parseCursor(text, tableId)
     const id = BigInt(cursor.importId)
     if (id > newest) newest = id
     done += cursor.done
