@@ -401,6 +401,9 @@ test('wrong statistics in the log hide no row: nothing to erase is only said of 
     writeFileSync(join(log, name), text.replaceAll(String.raw`{\"id\":0,`, String.raw`{\"id\":50,`))
   }
   const erase: Erase = { ...ERASE, from: place.url, where: 'id = 42' }
+  // The statistics of the other file are right: it alone must not end the search of a dry run.
+  const both = await perform({ ...unconfirmed(erase), where: 'id = 42 OR id = 100042', dryRun: true })
+  expect(both.finished).toMatchObject({ exitCode: 0, totals: { rows: '2', partitions: '2' } })
   for (const one of [{ ...unconfirmed(erase), dryRun: true }, erase])
     expect((await perform(one)).finished).toMatchObject({ exitCode: 0, totals: { rows: '1', partitions: '1' } })
   // A file of another program, which no ledger has.
