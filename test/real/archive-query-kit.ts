@@ -201,7 +201,7 @@ export const QUESTIONS: readonly string[] = [
   'SELECT id, note FROM bookings WHERE day IS NULL ORDER BY id',
   "SELECT count(*) FROM bookings WHERE day > '2024-09-30' OR amount > 900",
   "SELECT count(*) FROM bookings WHERE NOT (day < '2024-10-01')",
-  'SELECT customer, count(*), sum(amount)::VARCHAR, min(day)::VARCHAR FROM bookings GROUP BY customer ORDER BY customer',
+  'SELECT customer, count(*), sum(amount), min(day)::VARCHAR FROM bookings GROUP BY customer ORDER BY customer',
   "SELECT date_trunc('quarter', day)::DATE::VARCHAR AS q, count(*), avg(id) FROM bookings GROUP BY 1 ORDER BY 1 NULLS FIRST",
   'SELECT a.id, b.id FROM bookings a JOIN bookings b ON a.id = b.id + 1 AND a.customer <> b.customer WHERE a.id < 40 ORDER BY 1, 2',
   "SELECT count(*) FROM bookings a LEFT JOIN bookings b ON a.id = b.id AND b.day >= '2024-10-01' WHERE b.id IS NULL",

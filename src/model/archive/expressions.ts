@@ -23,22 +23,30 @@ export type OtherExpression = {
 
 /**
  * Test of the arguments of a call. `text`: the first is a text. `fraction`: one is a number that may have a fraction.
- * `real`: the first is a floating point number, and the statement reads a column of such numbers. `single`: there is
- * exactly one argument. `negative`, `zero`: the second is a constant below 0, or 0. `letters`: the second may be a
- * text with letters. `moment`: one is a date or time, and none an interval. `boolean`: one is a boolean. `float`: one
- * is a number of single precision; `mixed`: and another is converted to it. `RegExp`: the first may be a text that it
- * matches.
+ * `real`: the first is a floating point number, and the statement reads a column of such numbers. `decimal`: one is a
+ * decimal that was computed without a constant such as 1.0. `negative`, `zero`: the second is a constant below 0, or 0.
+ * `letters`: the second may be a text with letters; `pattern`: one with a backslash. `moment`: one is a date or time,
+ * and none an interval. `boolean`: one is a boolean. `float`: one is a number of single precision; `mixed`: and another
+ * is converted to it; `widened`: one is converted to double precision. A number: there are so many arguments.
+ * `RegExp`: the first text may match it. `not`: the first has none of these types, named as in DuckDB.
  */
 export type ArgumentTest =
   | 'text'
   | 'fraction'
   | 'real'
-  | 'single'
+  | 'decimal'
   | 'negative'
   | 'zero'
   | 'letters'
+  | 'pattern'
   | 'moment'
   | 'boolean'
   | 'float'
   | 'mixed'
+  | 'widened'
+  | number
   | RegExp
+  | { readonly not: readonly string[] }
+
+/** Types whose values all systems write as the same texts; `NULL` is that of NULL itself. */
+export const SAME_TEXTS = ['NULL', 'VARCHAR', 'TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT', 'HUGEINT', 'DATE'] as const

@@ -59,16 +59,26 @@ function otherIn(
   return rule === undefined ? null : [called.name, rule]
 }
 
-/** Name and arguments of a function, an aggregate, or a cast to a whole number or a text; null for anything else. */
+/** Name and arguments of a function, also over a window, or of a cast; null for anything else. */
 function callOf(node: Node): { readonly name: string; readonly parts: readonly Node[] } | null {
   const { expression_class: kind, name, children, child } = node
   if (kind === 'BOUND_CAST') {
-    const cast = WHOLE.has(typeOf(node)) ? 'CAST' : typeOf(node) === 'VARCHAR' ? 'CAST to text' : null
-    return cast !== null && isNode(child) ? { name: cast, parts: [child] } : null
+    const to = typeOf(node)
+    return isNode(child)
+      ? { name: WHOLE.has(to) ? 'CAST' : `CAST to ${to === 'VARCHAR' ? 'text' : to}`, parts: [child] }
+      : null
   }
   if (typeof name !== 'string' || !Array.isArray(children)) return null
-  return kind === 'BOUND_FUNCTION' || kind === 'BOUND_AGGREGATE' ? { name, parts: children.filter(isNode) } : null
+  return typeof kind === 'string' && CALLS.has(kind) ? { name, parts: children.filter(isNode) } : null
 }
+
+const CALLS: ReadonlySet<string> = new Set(['BOUND_FUNCTION', 'BOUND_AGGREGATE', 'BOUND_WINDOW'])
+/** Expressions without a type in the plan, which are booleans. */
+const CONDITIONS: ReadonlySet<PlanJson | undefined> = new Set([
+  'BOUND_COMPARISON',
+  'BOUND_CONJUNCTION',
+  'BOUND_BETWEEN',
+])
 
 const WHOLE: ReadonlySet<string> = new Set(['TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT', 'HUGEINT'])
 const FRACTIONS: ReadonlySet<string> = new Set(['FLOAT', 'DOUBLE', 'DECIMAL'])
@@ -77,9 +87,12 @@ const MOMENTS: ReadonlySet<string> = new Set(['DATE', 'TIMESTAMP', 'TIMESTAMP WI
 function isWhere(where: ArgumentTest | undefined, parts: readonly Node[], readsReal: boolean): boolean {
   const types = parts.map(typeOf)
   if (where instanceof RegExp) {
-    const first = constantOf(parts[0])
-    return typeof first !== 'string' || where.test(first)
+    const text = parts.find((part) => typeOf(part) === 'VARCHAR')
+    const found = constantOf(text)
+    return text !== undefined && (typeof found !== 'string' || where.test(found))
   }
+  if (typeof where === 'number') return parts.length === where
+  if (typeof where === 'object') return !where.not.includes(types[0] ?? '')
   const second = constantOf(parts[1])
   switch (where) {
     case undefined:
@@ -92,18 +105,22 @@ function isWhere(where: ArgumentTest | undefined, parts: readonly Node[], readsR
       // DuckDB averages whole numbers as floating point numbers, but the source does not: without a column of floating
       // point numbers, the argument may be such an average.
       return readsReal && (types[0] === 'DOUBLE' || types[0] === 'FLOAT')
-    case 'single':
-      return parts.length === 1
+    case 'decimal':
+      return parts.map(withoutCast).some((part) => typeOf(part) === 'DECIMAL' && !hasFraction(part))
     case 'negative':
       return typeof second === 'number' && second < 0
     case 'zero':
       return second === 0
     case 'letters':
       return typeof second !== 'string' || /\p{L}/u.test(second)
+    case 'pattern':
+      return typeof second !== 'string' || second.includes('\\')
     case 'boolean':
       return parts.some((part) => typeOf(withoutCast(part)) === 'BOOLEAN')
     case 'float':
       return types.includes('FLOAT')
+    case 'widened':
+      return parts.some((part) => typeOf(part) === 'DOUBLE' && typeOf(withoutCast(part)) === 'FLOAT')
     case 'mixed':
       return types.includes('FLOAT') && parts.some((part) => typeOf(withoutCast(part)) !== 'FLOAT')
     case 'moment':
@@ -113,6 +130,13 @@ function isWhere(where: ArgumentTest | undefined, parts: readonly Node[], readsR
 
 function withoutCast(part: Node): Node {
   return part['expression_class'] === 'BOUND_CAST' && isNode(part['child']) ? part['child'] : part
+}
+
+/** True if the expression has a constant with a decimal point, such as 1.0. */
+function hasFraction(part: PlanJson): boolean {
+  if (part === null || typeof part !== 'object') return false
+  if (isNode(part) && part['expression_class'] === 'BOUND_CONSTANT') return FRACTIONS.has(typeOf(part))
+  return Object.values(part).some(hasFraction)
 }
 
 /** The value of a constant, also below casts and a sign; null if it is no constant. */
@@ -128,7 +152,8 @@ function constantOf(part: Node | undefined): number | string | null {
   return typeof found === 'number' || typeof found === 'string' ? found : null
 }
 
-function typeOf({ return_type: type, value }: Node): string {
+function typeOf({ return_type: type, value, expression_class: kind }: Node): string {
+  if (CONDITIONS.has(kind)) return 'BOOLEAN'
   const found = isNode(type) ? type : isNode(value) && isNode(value['type']) ? value['type'] : null
   return found !== null && typeof found['id'] === 'string' ? found['id'] : ''
 }

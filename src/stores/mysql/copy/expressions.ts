@@ -1,12 +1,16 @@
 /** Expressions that DuckDB computes differently from MySQL and MariaDB. */
-import type { ExpressionRules } from '../../../model/archive/expressions.ts'
+import { SAME_TEXTS, type ExpressionRules } from '../../../model/archive/expressions.ts'
 
 export const MYSQL_EXPRESSIONS: ExpressionRules = {
   division: 'keeps',
   nulls: 'below',
   cutsTexts: 'with length',
   others: [
-    { names: ['^'], what: 'is XOR in MySQL, and power in DuckDB', instead: 'xor(a, b), or pow(a, b)' },
+    {
+      names: ['^'],
+      what: 'is XOR in MySQL, and power in DuckDB',
+      instead: 'xor(a::ubigint, b::ubigint), or pow(a, b)',
+    },
     {
       names: ['||'],
       what: 'is OR in MySQL, and joins texts in DuckDB',
@@ -48,7 +52,7 @@ export const MYSQL_EXPRESSIONS: ExpressionRules = {
     },
     {
       names: ['log'],
-      where: 'single',
+      where: 1,
       what: 'is the natural logarithm in MySQL, and the logarithm to base 10 in DuckDB',
       instead: 'ln(x), or log10(x)',
     },
@@ -78,6 +82,53 @@ export const MYSQL_EXPRESSIONS: ExpressionRules = {
       what: 'is the fraction of the second in MySQL, and has the seconds, too, in DuckDB',
       instead: `strftime(ts, '%f')::int`,
     },
+    {
+      names: ['~~', '!~~', '~~*', '!~~*'],
+      where: 'pattern',
+      what: 'has the escape character \\ in MySQL, and none in DuckDB',
+      instead: `t LIKE '10\\%' ESCAPE '\\'`,
+    },
+    {
+      names: ['json_value'],
+      what: 'is a text without quotes in MySQL, and JSON in DuckDB',
+      instead: `j->>'$.k'`,
+    },
+    {
+      names: ['regexp_replace'],
+      where: 3,
+      what: 'replaces all matches in MySQL, and the first in DuckDB',
+      instead: `regexp_replace(t, 'a', 'b', 'g')`,
+    },
+    {
+      names: ['ascii', 'ord'],
+      what: 'is the first byte in MySQL, and the first character in DuckDB',
+      instead: 'unicode(t) for the character',
+    },
+    {
+      names: ['~', '|', '<<', '>>', 'xor', 'bit_or', 'bit_and', 'bit_xor'],
+      where: { not: ['UBIGINT'] },
+      what: 'is an unsigned number in MySQL, and has a sign in DuckDB',
+      instead: 'i::ubigint for whole numbers from 0 on',
+    },
+    {
+      names: ['CAST'],
+      where: /[^\d\s+-]/,
+      what: 'of a text to a whole number reads its first digits in MySQL, and rounds in DuckDB',
+      instead: 'trunc(t::double)',
+    },
+    {
+      names: ['CAST to text'],
+      where: { not: [...SAME_TEXTS, 'DECIMAL'] },
+      what: 'writes floating point numbers, averages, times and conditions otherwise in MySQL, also in concat_ws and group_concat',
+      instead: `the value itself, f::DECIMAL(18, 3)::text, strftime(ts, '%Y-%m-%d %H:%M:%S'), if(b, '1', '0')`,
+    },
+    {
+      names: ['CAST to TIME'],
+      where: { not: ['TIME', 'VARCHAR', 'NULL'] },
+      what: 'drops the fraction of the second in MySQL, and keeps it in DuckDB',
+      instead: `date_trunc('second', ts), or strftime(ts, '%H:%M:%S')`,
+    },
+    { names: ['format'], what: 'has thousands separators in MySQL', instead: `printf('%s', t), format_number` },
     {
       names: ['+', '-', '*', '/'],
       where: 'float',

@@ -1,5 +1,5 @@
 /** Functions that DuckDB computes differently from PostgreSQL. */
-import type { ExpressionRules } from '../../../model/archive/expressions.ts'
+import { SAME_TEXTS, type ExpressionRules } from '../../../model/archive/expressions.ts'
 
 export const POSTGRES_EXPRESSIONS: ExpressionRules = {
   division: 'cuts',
@@ -43,9 +43,32 @@ export const POSTGRES_EXPRESSIONS: ExpressionRules = {
     },
     {
       names: ['CAST to text'],
-      where: 'real',
-      what: 'writes the floating point number 2 as 2 in PostgreSQL, also in concat and ||, and as 2.0 in DuckDB',
-      instead: 'the number itself, or a cast to DECIMAL(18, 3) before the one to text',
+      where: { not: [...SAME_TEXTS, 'DECIMAL', 'BOOLEAN', 'TIME', 'TIMESTAMP', 'TIMESTAMP WITH TIME ZONE', 'UUID'] },
+      what: 'writes floating point numbers, averages, bytes, intervals and lists otherwise in PostgreSQL, also in concat and ||',
+      instead: `the value itself, (a // b)::text of whole numbers, f::DECIMAL(18, 3)::text, extract(epoch FROM i), array_to_string(a, ',')`,
+    },
+    {
+      names: ['~~', '!~~', '~~*', '!~~*'],
+      where: 'pattern',
+      what: 'has the escape character \\ in PostgreSQL, and none in DuckDB',
+      instead: `t LIKE '10\\%' ESCAPE '\\'`,
+    },
+    {
+      names: ['json_value'],
+      what: 'is a text without quotes in PostgreSQL, and JSON in DuckDB',
+      instead: `j->>'$.k'`,
+    },
+    {
+      names: ['sum'],
+      where: 'widened',
+      what: 'of a real has single precision in PostgreSQL, and double precision in DuckDB',
+      instead: 'sum(r::double + 0)',
+    },
+    {
+      names: ['date_trunc'],
+      where: /^(?:c|mille|mils?$)/i,
+      what: 'to a century or millennium begins in 2001 in PostgreSQL, and in 2000 in DuckDB',
+      instead: `date_part('century', d)`,
     },
     {
       names: ['+', '-', '*', '/'],

@@ -1,5 +1,5 @@
 /** Expressions that DuckDB computes differently from SQLite. */
-import type { ExpressionRules } from '../../../model/archive/expressions.ts'
+import { SAME_TEXTS, type ExpressionRules } from '../../../model/archive/expressions.ts'
 
 export const SQLITE_EXPRESSIONS: ExpressionRules = {
   division: 'cuts',
@@ -28,6 +28,42 @@ export const SQLITE_EXPRESSIONS: ExpressionRules = {
       where: 'fraction',
       what: 'uses whole numbers in SQLite, and keeps the fraction in DuckDB',
       instead: 'trunc(a)::BIGINT % trunc(b)::BIGINT',
+    },
+    {
+      names: ['/'],
+      where: 'decimal',
+      what: 'of a decimal without a fraction drops the fraction of the result in SQLite, and keeps it in DuckDB',
+      instead: '1.0 * q / 3',
+    },
+    {
+      names: ['round'],
+      where: 2,
+      what: 'rounds the floating point number in SQLite, and the decimal in DuckDB: 7.55 to 7.5, and to 7.6',
+      instead: `printf('%.1f', x::double)::double`,
+    },
+    {
+      names: ['CAST to text'],
+      where: { not: [...SAME_TEXTS, 'TIME', 'TIMESTAMP', 'TIMESTAMP WITH TIME ZONE'] },
+      what: 'writes decimals, floating point numbers and conditions otherwise in SQLite, also in concat and ||',
+      instead: `the value itself, (a // b)::text of whole numbers, printf('%.2f', f), if(b, '1', '0')`,
+    },
+    {
+      names: ['strftime'],
+      where: /%[fy]/,
+      what: 'has other letters in SQLite: %f are seconds with a fraction there, and microseconds in DuckDB',
+      instead: `strftime(ts, '%S.%g') is %f of SQLite, right(year(d)::text, 2) a year of two digits`,
+    },
+    {
+      names: ['hex', 'to_hex'],
+      where: { not: ['VARCHAR', 'BLOB'] },
+      what: 'of a number writes its text in SQLite, and its value in DuckDB',
+      instead: 'hex(i::text)',
+    },
+    {
+      names: ['CAST'],
+      where: /[^\d\s+-]/,
+      what: 'of a text to a whole number reads its first digits in SQLite, and rounds in DuckDB',
+      instead: 'trunc(t::double)',
     },
     {
       names: ['CAST'],
