@@ -2,6 +2,8 @@
 import { byPeriod, isInSource } from '../ledger/parts.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
 import { sameKeys } from '../steps/doubled-rows.ts'
+import type { TableSpec } from '../../model/copy/column-type.ts'
+import { textEquality } from '../../model/copy/text-equality.ts'
 import { digestSum } from '../../model/copy/row-hash.ts'
 import { type ArchiveContext } from '../steps/context.ts'
 import type { ArchiveFinding } from '../steps/find-damage.ts'
@@ -57,10 +59,20 @@ export async function* periodSums(
     else if (doubled === 0) {
       const { rows, sum } = digestSum(parts.flatMap(({ digest }) => (digest === null ? [] : [digest])))
       const proved = unread === undefined ? 'each proved separately' : `${unread.label} was not read`
-      const text = `${period}: ${rows} rows with the checksum ${sum} are the sum of ${parts.length} parts (${named}), ${proved}, and no key is in two of them${backText(all)}`
+      const text = `${period}: ${rows} rows with the checksum ${sum} are the sum of ${parts.length} parts (${named}), ${proved}, and no key is in two of them${byBytesText(context.table)}${backText(all)}`
       yield { period, text, isChecked: true }
     }
   }
+}
+
+/** Text about key columns whose texts only the database can compare: two equal ones of other bytes are not found. */
+export function byBytesText({ columns, key }: Pick<TableSpec, 'columns' | 'key'>): string {
+  const folded = columns.flatMap((column) => {
+    const { name, collation } = column
+    const isFolded = key.includes(name) && collation !== undefined && textEquality(column) === 'system'
+    return isFolded ? [`${name} (collation ${collation})`] : []
+  })
+  return folded.length === 0 ? '' : `, by the bytes of ${folded.join(', ')}, which the database compares otherwise`
 }
 
 /** Text about restored parts: their rows are in the table, and not in the sum of archived parts. */
