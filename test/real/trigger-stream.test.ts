@@ -157,6 +157,18 @@ describe.skipIf(!POSTGRES_OWN)(`a stream by triggers ${POSTGRES_MISSING}`, () =>
     ])
   })
 
+  test('reports a number once whose digits changed and whose value did not', async () => {
+    await source.end(NAME, SIGNAL)
+    await sql.run('CREATE TABLE digits (n numeric PRIMARY KEY, v int); INSERT INTO digits VALUES (1.0, 1), (2, 2)')
+    tables = await keyed(store, 'digits')
+    birth = await source.begin(NAME, tables, SIGNAL)
+    await using stream = await open()
+    await sql.run(
+      'UPDATE digits SET n = 1.00 WHERE v = 1; UPDATE digits SET n = 2.0 WHERE v = 2; DELETE FROM digits WHERE v = 2',
+    )
+    expect((await reported(stream)).toSorted()).toEqual(['+ digits 1 1', '- digits 2'])
+  })
+
   test('continues while partition ensure creates partitions, also with rows of the default one, and records their changes', async () => {
     await source.end(NAME, SIGNAL)
     await sql.run(`

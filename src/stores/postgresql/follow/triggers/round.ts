@@ -278,7 +278,10 @@ function sameKey(table: FollowedTable): string {
     .join(' AND ')
 }
 
-/** Kinds whose values may be equal although their texts differ: citext, collations, intervals. */
+/**
+ * Kinds whose values may be equal although their canonical texts differ: citext, collations, intervals. Decimals are not
+ * among them: 1.0 and 1.00 have one canonical text.
+ */
 const SPELLED: ReadonlySet<ColumnType['kind']> = new Set(['text', 'native', 'list'])
 
 /**
