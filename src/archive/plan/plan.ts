@@ -42,6 +42,7 @@ import { refuseSwappedColumns } from './swapped-columns.ts'
 import { presentArchive, type PresentArchive } from './table-changes.ts'
 import { unsureError } from '../steps/unsure-columns.ts'
 import { COUNTED_AT_ONCE } from './period-rows.ts'
+import { refuseRenamedMembers } from './renamed-members.ts'
 import { valueCandidates } from './value-candidates.ts'
 import { countText } from '../../shared/figures.ts'
 
@@ -100,7 +101,10 @@ export async function planArchive(
     present === null
       ? await newArchive(table, operation, { store, calendar, timeColumn, signal })
       : sameArchive(table, present.record, operation, { calendar, timeColumn })
-  if (record !== null && present !== null && natives === null) refuseOtherTime(table, record, present.changes)
+  if (record !== null && present !== null && natives === null) {
+    refuseOtherTime(table, record, present.changes)
+    refuseRenamedMembers(table, present.record)
+  }
   if (natives === null) refuseUnremovable(table, store)
   const until = untilOf(table, operation, calendar, nowMs)
   const known = record?.partitions ?? []
