@@ -1,5 +1,5 @@
 /** DuckDB files as sources and targets of copies. */
-import { existsSync, statSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -12,6 +12,7 @@ import type { StoreAbilities } from '../../../model/copy/abilities.ts'
 import type { DependencyStore } from '../../../model/copy/dependency-port.ts'
 import { Turn } from '../../../model/run/turn.ts'
 import { DuckdbApply } from '../follow/apply/index.ts'
+import { OpenPath } from '../../common/open-path.ts'
 import { OpenFile } from '../open-file.ts'
 import type { DuckdbOffers } from '../offered.ts'
 import { timeCondition } from '../archive/time.ts'
@@ -98,6 +99,7 @@ class DuckdbCopy implements CopyStore {
   readonly #opened: Opened
   readonly #writer: DuckdbCopySession | null
   readonly #parts: DuckdbParts
+  readonly #path: OpenPath
 
   constructor(opened: Opened, reader: DuckdbCopySession, writer: DuckdbCopySession | null) {
     this.#opened = opened
@@ -107,14 +109,15 @@ class DuckdbCopy implements CopyStore {
       reader,
       writer: () => {
         if (writer === null) throw new Error('the database was opened for reading')
+        this.#path.check()
         return writer
       },
       turn: new Turn(),
       label: opened.label,
     }
     this.offers = { times: { condition: timeCondition }, changeTarget: new DuckdbApply(this.#parts) }
-    const { dev, ino } = statSync(opened.path, { bigint: true })
-    this.identity = `duckdb ${dev}:${ino}`
+    this.#path = new OpenPath(opened.path, opened.label, opened.side)
+    this.identity = `duckdb ${this.#path.identity}`
   }
 
   tables(pattern: string, signal: AbortSignal): Promise<readonly TableSpec[]> {
@@ -127,6 +130,7 @@ class DuckdbCopy implements CopyStore {
   }
 
   async source(signal: AbortSignal): Promise<SourceView> {
+    this.#path.check()
     const session = await connect(this.#opened)
     try {
       // A file open for reading has no writer. Without a transaction, a failed statement affects no other.

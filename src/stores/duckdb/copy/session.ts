@@ -57,7 +57,7 @@ export class DuckdbCopySession extends DuckdbSession {
 /** What source, target and ledger of one DuckDB file share. */
 export type DuckdbParts = {
   readonly reader: DuckdbCopySession
-  /** @throws Error if the file was opened for reading */
+  /** Called for each transaction. @throws Error if the file was opened for reading; SluiceError of `OpenPath` */
   readonly writer: () => DuckdbCopySession
   /** Taken while the writer is in a transaction. */
   readonly turn: Turn

@@ -16,7 +16,7 @@ const POLL_MS = 25
 /** Shared by all parts of a store that is a database file. */
 export type SqliteParts = {
   readonly reader: () => Database.Database
-  /** @throws Error if the database was opened for reading */
+  /** Called for each transaction. @throws Error if the database was opened for reading; SluiceError of `OpenPath` */
   readonly writer: () => Database.Database
   /** Lock that is taken while the writer is in a transaction. */
   readonly turn: Turn

@@ -1,4 +1,3 @@
-import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type Database from 'better-sqlite3'
 import type { ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
@@ -12,6 +11,7 @@ import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { ObjectStore } from '../../../model/copy/objects-port.ts'
 import type { SourceView } from '../../../model/copy/source-port.ts'
 import type { StoreAbilities } from '../../../model/copy/abilities.ts'
+import { OpenPath } from '../../common/open-path.ts'
 import { existing, openReader } from '../reader.ts'
 import { openSqliteWriter, sqliteListRows, type SqliteParts, type SqliteWriter } from './connection.ts'
 import { sqliteCopyError, type SqliteCopySide } from './errors.ts'
@@ -72,6 +72,7 @@ class SqliteCopy implements CopyStore {
   readonly #file: string
   readonly #writer: SqliteWriter | null
   readonly #parts: SqliteParts
+  readonly #path: OpenPath
   #reader: Database.Database | null = null
   #ledger: SqliteLedger | null = null
 
@@ -83,6 +84,7 @@ class SqliteCopy implements CopyStore {
       reader: () => (this.#reader ??= openReader(existing(file))),
       writer: () => {
         if (writer === null) throw new Error('the database was opened for reading')
+        this.#path.check()
         return writer.connection
       },
       turn: new Turn(),
@@ -96,8 +98,8 @@ class SqliteCopy implements CopyStore {
       writer?.connection.close()
       throw error
     }
-    const { dev, ino } = statSync(file, { bigint: true })
-    this.identity = `sqlite ${dev}:${ino}`
+    this.#path = new OpenPath(file, label, side)
+    this.identity = `sqlite ${this.#path.identity}`
     this.offers = sqliteOffers(file, this.#parts)
   }
 
@@ -112,7 +114,10 @@ class SqliteCopy implements CopyStore {
 
   async source(signal: AbortSignal): Promise<SourceView> {
     throwIfAborted(signal)
-    return this.#guard(() => sqliteView(openReader(existing(this.#file)), this.label), 'source')
+    return this.#guard(() => {
+      this.#path.check()
+      return sqliteView(openReader(existing(this.#file)), this.label)
+    }, 'source')
   }
 
   target(): CopyTarget {

@@ -48,8 +48,7 @@ export class DuckdbApply implements ChangeTarget {
   }
 
   async open(request: ChangeRequest): Promise<ChangeWriter> {
-    const { writer, turn, label } = this.#parts
-    return new TurnWriter(request, new DuckdbSteps(writer(), request, label), turn)
+    return new TurnWriter(request, new DuckdbSteps(this.#parts, request), this.#parts.turn)
   }
 
   async #inspect({ table }: ChangeTable, signal: AbortSignal): Promise<TableState> {
@@ -86,19 +85,19 @@ export class DuckdbApply implements ChangeTarget {
 }
 
 class DuckdbSteps implements ChangeSteps {
+  readonly #parts: DuckdbParts
   readonly #session: DuckdbCopySession
   readonly #request: ChangeRequest
-  readonly #label: string
   readonly #tables = new Map<number, DuckdbChangedRows>()
 
-  constructor(session: DuckdbCopySession, request: ChangeRequest, label: string) {
-    this.#session = session
+  constructor(parts: DuckdbParts, request: ChangeRequest) {
+    this.#parts = parts
+    this.#session = parts.writer()
     this.#request = request
-    this.#label = label
   }
 
   async begin(): Promise<void> {
-    await this.#session.begin()
+    await this.#parts.writer().begin()
   }
 
   apply(table: number, batch: SortedBatch, signal: AbortSignal): Promise<readonly PartialPut[]> {
@@ -123,7 +122,7 @@ class DuckdbSteps implements ChangeSteps {
   }
 
   named(error: unknown, table: string): unknown {
-    return duckdbRefusal(error, this.#label, table === '' ? this.#names : table)
+    return duckdbRefusal(error, this.#parts.label, table === '' ? this.#names : table)
   }
 
   /** The session belongs to the store, which stays open. */

@@ -35,7 +35,7 @@ export class SqliteApply implements ChangeTarget {
       // The source deletes its notes of changes that the target confirmed. So a confirmed commit must survive a power
       // cut.
       connection.pragma('synchronous = FULL')
-      return new TurnWriter(request, new SqliteSteps(connection, request, label), turn)
+      return new TurnWriter(request, new SqliteSteps(this.#parts, request), turn)
     } catch (error) {
       throw sqliteCopyError(error, label, 'target')
     }
@@ -43,21 +43,21 @@ export class SqliteApply implements ChangeTarget {
 }
 
 class SqliteSteps implements ChangeSteps {
+  readonly #parts: SqliteParts
   readonly #connection: Database.Database
   readonly #request: ChangeRequest
-  readonly #label: string
   readonly #tables = new Map<number, SqliteChangedRows>()
   /** Schema version for which `#tables` was built. */
   #version: unknown = null
 
-  constructor(connection: Database.Database, request: ChangeRequest, label: string) {
-    this.#connection = connection
+  constructor(parts: SqliteParts, request: ChangeRequest) {
+    this.#parts = parts
+    this.#connection = parts.writer()
     this.#request = request
-    this.#label = label
   }
 
   async begin(signal: AbortSignal): Promise<void> {
-    await beginWrite(this.#connection, signal)
+    await beginWrite(this.#parts.writer(), signal)
     // An index that was created meanwhile changes how rows are written.
     const version = this.#connection.pragma('main.schema_version', { simple: true })
     if (version !== this.#version) this.#tables.clear()
@@ -86,7 +86,7 @@ class SqliteSteps implements ChangeSteps {
   }
 
   named(error: unknown, table: string): unknown {
-    return sqliteRefusal(error, this.#label, table)
+    return sqliteRefusal(error, this.#parts.label, table)
   }
 
   async close(): Promise<void> {
@@ -98,7 +98,7 @@ class SqliteSteps implements ChangeSteps {
     if (rows !== undefined) return rows
     const request = this.#request.tables[table]
     if (request === undefined) throw new Error(`there is no table ${table}`)
-    rows = new SqliteChangedRows(this.#connection, request, this.#label)
+    rows = new SqliteChangedRows(this.#connection, request, this.#parts.label)
     this.#tables.set(table, rows)
     return rows
   }

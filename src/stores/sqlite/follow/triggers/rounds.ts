@@ -4,6 +4,7 @@ import type { Change, LogPosition } from '../../../../model/copy/change.ts'
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { breathe, throwIfAborted } from '../../../../shared/abort.ts'
 import type { FollowedTable, StreamStart } from '../../../../model/follow/port.ts'
+import { OpenPath } from '../../../common/open-path.ts'
 import { refuseOtherFollower } from '../../../common/follower-note.ts'
 import type { RoundState, Rounds, RoundChanges } from '../../../common/trigger-stream/rounds.ts'
 import { quote } from '../../../common/sqlite-dialect/ddl.ts'
@@ -41,6 +42,7 @@ export class SqliteRounds implements Rounds {
   readonly #tables: readonly SqliteNotedTable[]
   readonly #reader: Database.Database
   readonly #writer: Database.Database
+  readonly #path: OpenPath
   /** Schema version at which all tables were last found unchanged. */
   #schema: unknown = null
 
@@ -54,6 +56,7 @@ export class SqliteRounds implements Rounds {
     })
     this.#reader = openReader(file)
     try {
+      this.#path = new OpenPath(file, options.label, 'source')
       this.#writer = openNoter(file)
     } catch (error) {
       this.#reader.close()
@@ -62,6 +65,7 @@ export class SqliteRounds implements Rounds {
   }
 
   async state(): Promise<RoundState> {
+    this.#path.check()
     const logs = this.#tables.map(({ log }) => `EXISTS (SELECT 1 FROM ${quote(log)})`)
     const sql = `SELECT counter, ${logs.join(' OR ')} FROM ${quote(sqliteProgressTable(this.request.birth.slot))}`
     try {
@@ -116,6 +120,7 @@ export class SqliteRounds implements Rounds {
   /** Takes the snapshot and its number under the write lock, see `counter.ts`. Writes nothing if there are no notes. */
   async #opened(reader: Database.Database): Promise<Opened | Reshaped> {
     const { birth, signal } = this.request
+    this.#path.check()
     await beginWrite(this.#writer, signal)
     const at = Date.now()
     try {
