@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { Event } from '../../src/model/run/event.ts'
+import { openDuckdb } from '../../src/stores/duckdb/sql-database.ts'
+import { openSqlite } from '../../src/stores/sqlite/sql-database.ts'
 import { copyOf, makePlace, perform, type Place } from '../support/copy-systems.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-replaced-'))
@@ -98,5 +100,23 @@ describe('a followed sqlite file', { timeout: 90_000 }, () => {
       }),
     })
     expect(ran.finished).toMatchObject({ exitCode: 4, error: { code: 'TARGET_IO' } })
+  })
+})
+
+describe.each([
+  ['sqlite', openSqlite],
+  ['duckdb', openDuckdb],
+] as const)('a catalog in a %s file', (system, open) => {
+  it('that is removed takes no more writes', async () => {
+    const place = await makePlace(system, folder)
+    await using database = await open(fileOf(place), 'write')
+    await database.write(async ({ script }) => script('CREATE TABLE t (id INTEGER)'))
+    const meanwhile = database.write(async ({ run }) => {
+      await run('INSERT INTO t VALUES (1)')
+      removed(place)
+    })
+    await expect(meanwhile).rejects.toMatchObject({ code: 'TARGET_IO' })
+    const later = database.write(async ({ run }) => void (await run('INSERT INTO t VALUES (2)')))
+    await expect(later).rejects.toMatchObject({ code: 'TARGET_IO' })
   })
 })

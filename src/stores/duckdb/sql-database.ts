@@ -6,6 +6,7 @@ import { MEMORY } from './instance.ts'
 import { queryPages } from './query.ts'
 import { DuckdbSession } from './session.ts'
 import { MOST_LISTED_COLUMNS, relationsOfRows } from '../common/known-relations.ts'
+import { OpenPath } from '../common/open-path.ts'
 import type {
   KnownRelation,
   OpenMode,
@@ -52,10 +53,19 @@ export async function openDuckdb(file: string, mode: OpenMode, options: DuckdbOp
       await database.close()
       throw error
     })
-    return new DuckdbDatabase(database, new DuckdbSession(writer, label), mode, label)
+    const path = file === MEMORY || mode === 'read' ? null : new OpenPath(file, label, 'target')
+    return new DuckdbDatabase({ database, path, mode, label }, new DuckdbSession(writer, label))
   } catch (error) {
     throw duckdbError(error, label)
   }
+}
+
+type Opened = {
+  readonly database: OpenFile
+  /** Null for a database in memory, and for one that is only read. */
+  readonly path: OpenPath | null
+  readonly mode: OpenMode
+  readonly label: string
 }
 
 class DuckdbDatabase implements SqlDatabase {
@@ -66,10 +76,12 @@ class DuckdbDatabase implements SqlDatabase {
   readonly #file: OpenFile
   readonly #writer: DuckdbSession
   readonly #mode: OpenMode
+  readonly #path: OpenPath | null
   #lastWrite: Promise<unknown> = Promise.resolve()
 
-  constructor(file: OpenFile, writer: DuckdbSession, mode: OpenMode, label: string) {
-    this.#file = file
+  constructor({ database, path, mode, label }: Opened, writer: DuckdbSession) {
+    this.#file = database
+    this.#path = path
     this.#writer = writer
     this.#mode = mode
     this.label = label
@@ -101,7 +113,14 @@ class DuckdbDatabase implements SqlDatabase {
 
   write<T>(body: (transaction: SqlTransaction) => Promise<T>): Promise<T> {
     if (this.#mode === 'read') throw new Error('the database was opened for reading')
-    const mine = this.#lastWrite.then(() => this.#writer.transaction(() => body(transactionOf(this.#writer))))
+    const mine = this.#lastWrite.then(() => {
+      this.#path?.check()
+      return this.#writer.transaction(async () => {
+        const result = await body(transactionOf(this.#writer))
+        this.#path?.check()
+        return result
+      })
+    })
     this.#lastWrite = mine.catch(() => undefined)
     return mine
   }

@@ -4,6 +4,7 @@
  */
 import Database from 'better-sqlite3'
 import { MOST_LISTED_COLUMNS, relationsOfRows } from '../common/known-relations.ts'
+import { OpenPath } from '../common/open-path.ts'
 import type {
   KnownRelation,
   OpenMode,
@@ -46,6 +47,8 @@ class SqliteDatabase implements SqlDatabase {
   readonly parallelWrites = false
   readonly #file: string
   readonly #writer: Connection | null
+  /** Null for a database in memory, and for one that is only read. */
+  readonly #path: OpenPath | null
   #reader: Connection | null = null
   readonly #idle: Connection[] = []
   #closed = false
@@ -57,6 +60,7 @@ class SqliteDatabase implements SqlDatabase {
     this.#file = file
     this.label = label
     this.#writer = mode === 'write' ? this.#guard(() => openWriter(file)) : null
+    this.#path = this.#writer === null || file === ':memory:' ? null : new OpenPath(file, label, 'target')
     if (mode === 'read') this.#reader = this.#open()
     this.#refusePlanted()
   }
@@ -103,9 +107,11 @@ class SqliteDatabase implements SqlDatabase {
     const connection = this.#writer
     if (connection === null) throw new Error('the database was opened for reading')
     return this.#writes.take(async () => {
+      this.#path?.check()
       this.#guard(() => connection.exec('BEGIN IMMEDIATE'))
       try {
         const result = await body(this.#transaction(connection))
+        this.#path?.check()
         this.#guard(() => connection.exec('COMMIT'))
         return result
       } catch (error) {
