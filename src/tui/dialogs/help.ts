@@ -9,7 +9,7 @@ import { shownKeyName, workingBindings } from '../keymap/lookup.ts'
 import { unavailableBindings } from '../keymap/reasons.ts'
 import type { Line } from '../draw/line.ts'
 import { block, fit, line, span } from '../draw/line.ts'
-import { padEnd } from '../../render/screen-text.ts'
+import { padEnd, width } from '../../render/screen-text.ts'
 import type { State } from '../state/state.ts'
 import { openScreen } from '../screens/index.ts'
 import { matches } from '../screens/tables/tables-list.ts'
@@ -28,13 +28,18 @@ function keysOf({ keys }: Binding<KeyCommand>): string {
   return keys.length === 0 ? ': only' : keys.map(shownKeyName).join(' ')
 }
 
+/** The column of keys; longer keys shift their text. */
+function keyCell(keys: string): string {
+  return width(keys) < KEYS ? padEnd(keys, KEYS) : `${keys} `
+}
+
 /** Lines of a key group. The two keys of a pair share a line, except in search results. */
 function groupLines(group: KeyGroup, from: Listed, find: string, cells: number): Line[] {
   const found = from.flatMap((b) => {
     if (b.group !== group) return []
     const keys = keysOf(b)
     const [shown, text] = find === '' && b.help !== undefined ? b.help : [keys, b.label]
-    return matches(find, `${keys} ${b.label}`) ? [fit([span(padEnd(shown, KEYS), 'info'), span(text)], cells)] : []
+    return matches(find, `${keys} ${b.label}`) ? [fit([span(keyCell(shown), 'info'), span(text)], cells)] : []
   })
   return found.length === 0 ? [] : [fit(line(group, 'strong'), cells), ...found, []]
 }
@@ -63,7 +68,7 @@ export function helpLinesNow(state: State, cells: number): readonly Line[] {
   // An unlisted key is shown in the line of another key. It has its own line only if it has its own hint.
   const working = workingBindings(state).filter((b) => b.unlisted !== true || b.hint !== undefined)
   const missing = unavailableBindings(state).map(({ binding, reason }) =>
-    fit([span(padEnd(keysOf(binding), KEYS), 'muted'), span(`${binding.label}: ${reason}`, 'muted')], cells),
+    fit([span(keyCell(keysOf(binding)), 'muted'), span(`${binding.label}: ${reason}`, 'muted')], cells),
   )
   return [
     ...columns(openScreen(state).keys, working, '', cells),

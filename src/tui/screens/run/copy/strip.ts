@@ -68,7 +68,7 @@ function cellText(axis: KeyAxis, all: number, size: number): string {
   if (axis.by === 'order')
     return all > size ? `one cell is ${(all / size).toFixed(1)} chunks` : 'in the order of chunks'
   const keys = Number(axis.high - axis.low + 1n) / size
-  return keys >= 1 ? `one cell is ${shownCount(Math.round(keys))} keys` : ''
+  return keys >= 1 ? `one cell is ${amount(Math.round(keys), 'key')}` : ''
 }
 
 /** Numbers below the strip at their positions; the first and the last are always shown. */
