@@ -40,7 +40,7 @@ export function connectionFailed({ reason, hint, ...details }: ErrorDetails = {}
   ]
 }
 
-/** A file, database or role of the URL does not exist; neither network nor password is the cause. */
+/** A file, database, role or right of the URL does not exist; neither network nor password is the cause. */
 export function databaseMissing(reason: string, hint: string, details: ErrorDetails = {}): GuideError {
   return ['CONNECT_FAILED', 'Database connection failed', { reason, hint, ...details }]
 }

@@ -33,6 +33,12 @@ describe('a connection that fails', () => {
     ['28000', 'role "nobody" does not exist', 'the server has no role of this name', /before the @/],
     ['3D000', 'database "db" does not exist', 'the server has no database of this name', /psql --list/],
     [
+      '42501',
+      'permission denied for database "db"',
+      'nobody may not connect to this database',
+      /^as the owner of the database or a superuser: GRANT CONNECT ON DATABASE "db" TO "nobody"$/,
+    ],
+    [
       '28P01',
       'password authentication failed for user "nobody"',
       'the server asks for the password of nobody, and none was given (Network or authentication issues)',

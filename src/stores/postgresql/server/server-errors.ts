@@ -193,7 +193,7 @@ export function postgresConnectFailed(thrown: unknown, settings: PostgresSetting
   const tls = tlsError(cause, settings.label)
   if (tls !== null) return tls
   const details = { where: whereOf(cause, settings), retryable: isConnectionLoss(cause), cause }
-  const missing = missingIn(cause)
+  const missing = missingIn(cause, settings)
   if (missing !== null) return new SluiceError(...databaseMissing(...missing, details))
   const why = whyNotConnected(cause, settings)
   const said = why === null ? {} : { reason: why[0], hint: why[1] }
@@ -240,11 +240,20 @@ function noPassword({ host, port, user, database, ignoredPasswordFile }: Postgre
 }
 
 /**
- * Reason and hint if the server lacks the database or the role; null otherwise. With password authentication, the
+ * Reason and hint if the server lacks the database, the role or its right to connect; null otherwise. With password authentication, the
  * server reports a missing role as a wrong password, by design.
  */
-function missingIn(cause: unknown): readonly [reason: string, hint: string] | null {
+function missingIn(
+  cause: unknown,
+  { user, database }: PostgresSettings,
+): readonly [reason: string, hint: string] | null {
   const state = sqlStateOf(cause)
+  if (state === '42501' && String(rawOf(cause)?.message).startsWith('permission denied for database')) {
+    return [
+      `${user} may not connect to this database`,
+      `as the owner of the database or a superuser: GRANT CONNECT ON DATABASE ${quotedName(database)} TO ${quotedName(user)}`,
+    ]
+  }
   if (state === '3D000') {
     return [
       'the server has no database of this name',
