@@ -134,9 +134,16 @@ describe.skipIf(!POSTGRES_OWN)(`rights in the database of a queue ${POSTGRES_MIS
     for (const words of changes) {
       const { code, err } = await stage.sluice(...words, '--connect', as('queue_reader'))
       expect([words, code], err).toEqual([words, 4])
-      // The missing right, as the owner grants it.
+      // The missing right.
       expect([words, err]).toEqual([words, expect.stringContaining('GRANT \\"queue_owner\\" TO \\"queue_reader\\"')])
     }
+    // The owner of the database is trusted. Since PostgreSQL 16 an owner cannot grant membership in itself.
+    await stage.ask(stage.queue, 'queue', 'ALTER DATABASE queue OWNER TO queue_owner')
+    const paused = await stage.sluice('schedule', 'pause', 'nightly', '--connect', as('queue_reader'))
+    expect([paused.code, errorOf(paused.events)?.hint]).toEqual([
+      4,
+      expect.stringContaining('as a superuser, or a role that may administer queue_owner: GRANT "queue_owner" TO'),
+    ])
     const adds = await stage.sluice('schedule', 'add', 'more', '--connect', as('queue_reader'), ...again)
     expect([adds.code, adds.err]).toEqual([4, expect.stringContaining('GRANT \\"queue_owner\\"')])
     expect(await stage.run(run)).toMatchObject({ status: 'running', wishes: {} })
@@ -190,5 +197,8 @@ describe.skipIf(!POSTGRES_OWN)(`rights in the database of a queue ${POSTGRES_MIS
     await stage.ask(stage.queue, 'queue', 'ALTER SCHEMA sluice_queue OWNER TO CURRENT_USER')
     const owned = await grants(superuser, 'worker', HOSTILE, '--apply')
     expect([owned.code, errorOf(owned.events)?.message]).toEqual([4, expect.stringContaining('a superuser')])
+    // No hint advises to grant the membership that this command refuses.
+    const paused = await stage.sluice('schedule', 'pause', 'nightly', '--connect', as('queue_reader'))
+    expect([paused.code, errorOf(paused.events)?.hint]).toEqual([4, errorOf(owned.events)?.hint])
   })
 })

@@ -240,7 +240,10 @@ const USES: Readonly<Record<QueueUse, string>> = {
   make: 'create the schemas of a queue here',
 }
 
-function hintFor(use: QueueUse, owner: string | null, { user, database, label }: PostgresSettings): string {
+/** Hint for a queue of a superuser: no hint advises to grant membership in one. */
+export const SEPARATE_OWNER = `give the queue to a separate role: ALTER … OWNER TO for the schemas ${QUEUE_SCHEMA} and graphile_worker and all of their objects; then run the same command again`
+
+function hintFor(use: QueueUse, owner: QueueOwner | null, { user, database, label }: PostgresSettings): string {
   const role = quoteName(user)
   const command = `sluice grants --connect ${shellQuote(label)} --role ${use === 'look' ? 'observer' : 'worker'} --to ${shellQuote(user)}`
   if (owner === null) {
@@ -248,21 +251,27 @@ function hintFor(use: QueueUse, owner: string | null, { user, database, label }:
     const make = `GRANT CREATE ON DATABASE ${quoteName(database)}`
     return `${unless}start the first worker as a separate role, which creates and owns the queue (as the owner of the database: ${make} TO that role); then ${command} prints the rights that ${role} needs`
   }
+  const { name, superuser } = owner
   // `change` writes only after the owner was found to be a role that the login trusts.
+  if (use !== 'look' && superuser) return SEPARATE_OWNER
+  // Since PostgreSQL 16 an owner cannot grant membership in itself.
   if (use !== 'look')
-    return `as ${owner}, who owns the queue, or as a superuser: GRANT ${quoteName(owner)} TO ${role}; ${command} prints all of it`
+    return `as a superuser, or a role that may administer ${name}: GRANT ${quoteName(name)} TO ${role}; ${command} prints all of it`
   const schema = quoteName(QUEUE_SCHEMA)
-  return `as ${owner}, who owns the queue: GRANT USAGE ON SCHEMA ${schema} TO ${role}; GRANT SELECT ON ALL TABLES IN SCHEMA ${schema} TO ${role}; ${command} prints all of it`
+  return `as ${name}, who owns the queue: GRANT USAGE ON SCHEMA ${schema} TO ${role}; GRANT SELECT ON ALL TABLES IN SCHEMA ${schema} TO ${role}; ${command} prints all of it`
 }
 
+type QueueOwner = { readonly name: string; readonly superuser: boolean }
+
 /** Role that owns the queue; null if there is no queue, or the server does not answer. */
-async function ownerOf(pool: Pool): Promise<string | null> {
+async function ownerOf(pool: Pool): Promise<QueueOwner | null> {
   try {
-    const { rows } = await pool.query<{ owner: string }>(
-      'SELECT pg_catalog.pg_get_userbyid(nspowner) AS owner FROM pg_catalog.pg_namespace WHERE nspname = $1',
+    const { rows } = await pool.query<QueueOwner>(
+      `SELECT r.rolname::text AS name, r.rolsuper AS superuser
+       FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles r ON r.oid = n.nspowner WHERE n.nspname = $1`,
       [QUEUE_SCHEMA],
     )
-    return rows[0]?.owner ?? null
+    return rows[0] ?? null
   } catch {
     return null
   }

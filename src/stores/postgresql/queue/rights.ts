@@ -2,7 +2,7 @@
 import { SluiceError } from '../../../shared/errors.ts'
 import { nameForSql } from '../../../shared/name-for-sql.ts'
 import type { QueueGrants, QueueRights, QueueRole } from '../../../model/share/queue-rights-port.ts'
-import { QueuePool } from './pool.ts'
+import { QueuePool, SEPARATE_OWNER } from './pool.ts'
 import { QUEUE_SCHEMA } from './schema.ts'
 
 /**
@@ -140,7 +140,7 @@ function workerGrants(place: Place, owners: readonly Owner[], to: string, where:
     throw new SluiceError('TARGET_DENIED', `the queue belongs to ${superuser.name}, a superuser`, {
       where,
       reason: `workers must be members of the role that owns the queue, and sluice does not grant membership in a superuser`,
-      hint: `give the queue to a separate role: ALTER … OWNER TO for the schemas ${QUEUE_SCHEMA} and ${JOBS_SCHEMA} and all of their objects; then run the same command again`,
+      hint: SEPARATE_OWNER,
     })
   }
   const role = quoted(to)
