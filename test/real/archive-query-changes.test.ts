@@ -215,6 +215,14 @@ const ZEROS: Readonly<Partial<Record<System, { readonly columns: string; readonl
   },
 }
 
+test('sqlite: a value of another class than the archived ones in a column without a type is refused', async () => {
+  const s = await queryPlace('sqlite', folder, 'a', both('1'))
+  await s.archive()
+  await s.place.sql("INSERT INTO s VALUES (9, '2026-11-02 00:00:00', '1')")
+  expect((await s.ask('SELECT a FROM s WHERE id = 9')).finished.error?.code).toBe('VALUE_REFUSED')
+  expect((await s.ask('SELECT id FROM s WHERE id = 9')).rows).toEqual([[9]])
+})
+
 describe.each(SYSTEMS)('%s, values that are equal and not identical', (system) => {
   const why = WITHOUT.get(system) ?? ''
   const { columns = '', one = () => '' } = ZEROS[system] ?? {}

@@ -8,6 +8,7 @@ import { wireLine, wirePieces } from '../../model/archive/wire.ts'
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
+import type { ReadColumn } from '../../model/copy/read-column.ts'
 import type { RowRequest, SourceView } from '../../model/copy/source-port.ts'
 import { archivedPartitions } from './archived-part.ts'
 import { isKnown, sharesRows, type SharedPartition } from './shared-partitions.ts'
@@ -46,7 +47,7 @@ export function hotPart(
     except,
     request: {
       table,
-      columns: brought.map(({ name, as, column }) => ({ name, as, column })),
+      columns: brought.map(readColumn),
       range: { by: 'all' },
       where: where === undefined || where === '' ? null : where,
       ordered: false,
@@ -101,7 +102,7 @@ export function hotRows(
     const met = columns.map(({ physical }) => shared.find(({ now }) => now.physical === physical)?.file ?? null)
     const read = met.filter((file) => file !== null)
     const own = read.length === 0 ? shared.slice(0, 1).map(({ file }) => file) : read
-    const one = { ...request, table, where: null, columns: own.map(({ name, as, column }) => ({ name, as, column })) }
+    const one = { ...request, table, where: null, columns: own.map(readColumn) }
     const places = met.map((file) => (file === null ? -1 : read.indexOf(file)))
     for await (const batch of view.read(one, BATCH, signal)) {
       rows += BigInt(batch.rows.length)
@@ -128,6 +129,11 @@ export function hotRows(
     }
   }
   return { csv: watched(), rows: () => rows }
+}
+
+/** A column without a declared type holds anything: a value of another class than its archived rows is refused. */
+function readColumn({ name, as, column }: Pick<QueryColumn, 'name' | 'as' | 'column'>): ReadColumn {
+  return { name, as, column, ...(column.typeOfNone === undefined ? {} : { exact: true as const }) }
 }
 
 function isSingle({ can }: CopyStore): boolean {
