@@ -92,6 +92,19 @@ describe.skipIf(absent !== '')(`changes applied to MySQL ${absent}`, () => {
     await expect(refused).rejects.toMatchObject({ code: 'ROW_REFUSED' })
   })
 
+  test('a row that an unchanged table refuses is refused permanently in each transaction', async () => {
+    const { writer } = await opened('constant', ["CREATE TABLE constant (id int PRIMARY KEY, a enum('a'))"])
+    for (let times = 0; times < 2; times++) {
+      await writer.apply(0, { puts: [put(['2', 'a'])], gone: [] })
+      expect(await writer.commit(closingOf())).toBe('committed')
+      const failing = writer.apply(0, { puts: [put(['1', 'new'])], gone: [] })
+      await expect(failing).rejects.toMatchObject({ code: 'ROW_REFUSED', retryable: false })
+      await writer.rollBack()
+    }
+    expect(await rows('SELECT * FROM constant')).toEqual([['2', 'a']])
+    await writer[Symbol.asyncDispose]()
+  })
+
   test('a unique index that is created before the first transaction of a session is honoured', async () => {
     const { writer } = await opened('built', [
       'CREATE TABLE built (id int PRIMARY KEY, u int)',

@@ -499,6 +499,22 @@ describe.skipIf(absent !== '')(`changes applied to PostgreSQL ${absent}`, () => 
     })
   })
 
+  test('a row that an unchanged table refuses is refused permanently in each transaction', async () => {
+    await target.place.sql("CREATE TYPE few AS ENUM ('a')")
+    await using writer = await open('constant', 'CREATE TABLE constant (id int PRIMARY KEY, a few, CHECK (id <> 13))')
+    for (const more of [[], crowd((n) => [String(n), 'a'])]) {
+      for (const bad of [put(['1', 'new']), put(['13', 'a'])]) {
+        await applied(writer, [put(['2', 'a']), ...more])
+        const failing = writer.apply(0, { puts: [bad, ...more], gone: [] })
+        await expect(failing).rejects.toMatchObject({ code: 'ROW_REFUSED', retryable: false })
+        await writer.rollBack()
+      }
+    }
+    await target.place.sql("ALTER TYPE few ADD VALUE 'new'")
+    await applied(writer, [put(['1', 'new'])])
+    expect(await rows('SELECT id, a FROM constant WHERE id < 3 ORDER BY id')).toEqual([['1', 'new'], ['2', 'a']]) // prettier-ignore
+  })
+
   test('a table that another one has replaced under its name is not written', async () => {
     await using writer = await open('named', 'CREATE TABLE named (id int PRIMARY KEY, a text)')
     await applied(writer, [put(['1', 'a']), put(['200', 'a'])])

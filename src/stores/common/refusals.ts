@@ -126,9 +126,14 @@ export function ofValue(
  * attempt reads the table again. Other errors are returned unchanged.
  */
 export function retryableIfChanged(error: unknown): unknown {
-  if (!(error instanceof SluiceError) || !/^(?:TABLE|ROW)_REFUSED$/.test(error.code) || error.retryable) return error
+  if (!isRefusal(error)) return error
   const { code, message, where, reason, hint, cause } = error
   return new SluiceError(code, message, { retryable: true, where, reason, hint, cause })
+}
+
+/** True for a permanent refusal of a row or a table. */
+export function isRefusal(error: unknown): error is SluiceError {
+  return error instanceof SluiceError && /^(?:TABLE|ROW)_REFUSED$/.test(error.code) && !error.retryable
 }
 
 function shown(cell: Cell): string {

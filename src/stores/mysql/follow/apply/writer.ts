@@ -5,7 +5,7 @@ import { batchRowCount, unpackBatch } from '../../../../model/copy/unpacked.ts'
 import { throwIfAborted } from '../../../../shared/abort.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { refuseReorderedTarget } from '../../../common/column-order.ts'
-import { retryableIfChanged } from '../../../common/refusals.ts'
+import { isRefusal, retryableIfChanged } from '../../../common/refusals.ts'
 import type { Closing } from '../../../../model/run/ledger-port.ts'
 import type { Applied, ChangeRequest, ChangeTable, ChangeWriter } from '../../../../model/follow/port.ts'
 import type { MysqlConfig } from '../../config.ts'
@@ -23,6 +23,7 @@ import { soundMysqlShape, type ApplyShape } from './shape.ts'
 const SHAPE_MS = 60_000
 
 type KnownTable = {
+  readonly request: ChangeTable
   readonly changes: TableChanges
   shape: ApplyShape
   readAt: number
@@ -49,7 +50,7 @@ export async function openChangeWriter(
       const changes = new TableChanges(session, table, config.label)
       await changes.prepare(shape)
       // The first transaction that writes to the table reads its shape again: indexes may be built in between.
-      tables.push({ changes, shape, readAt: -Infinity, readIn: 0 })
+      tables.push({ request: table, changes, shape, readAt: -Infinity, readIn: 0 })
     }
     await session.command('COMMIT')
     return new MysqlChangeWriter(request, session, config, mark, tables)
@@ -194,17 +195,33 @@ class MysqlChangeWriter implements ChangeWriter {
       return await body()
     } catch (thrown) {
       throwIfAborted(this.#request.signal)
-      throw this.#failed(thrown, where === '' ? this.#config.label : `${this.#config.label}: ${where}`)
+      throw await this.#failed(thrown, where === '' ? this.#config.label : `${this.#config.label}: ${where}`)
     }
   }
 
-  #failed(thrown: unknown, where: string): unknown {
+  async #failed(thrown: unknown, where: string): Promise<unknown> {
     const error = mysqlTargetError(thrown, where)
-    // A shape that was read before this transaction may be the cause of the error, for example if a unique index was
-    // created since. The next transaction reads the shape again.
-    const isOld = this.#current !== null && this.#current.readIn !== this.#number
+    const current = this.#current
     for (const table of this.#tables) table.readAt = -Infinity
-    this.#failure = isOld ? retryableIfChanged(error) : error
+    this.#failure = error
+    const isOld = current !== null && current.readIn !== this.#number
+    if (isOld && isRefusal(error) && (await this.#hasChanged(current))) this.#failure = retryableIfChanged(error)
     return this.#failure
   }
+
+  /**
+   * True unless the table is as it was read. A shape from before this transaction may be the cause of the error, for
+   * example if a unique index was created since. If it is not outdated, a retry would refuse the row again.
+   */
+  async #hasChanged({ request, shape }: KnownTable): Promise<boolean> {
+    try {
+      return shapeMark(await soundMysqlShape(request, this.#session)) !== shapeMark(shape)
+    } catch {
+      return true
+    }
+  }
+}
+
+function shapeMark({ columnsMark, way, finder, indexes }: ApplyShape): string {
+  return JSON.stringify([columnsMark, way, finder, indexes])
 }

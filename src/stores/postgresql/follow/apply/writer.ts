@@ -5,7 +5,7 @@ import { IS_DELETED, IS_NEW } from '../../../../model/copy/packed-rows.ts'
 import { batchRowCount } from '../../../../model/copy/unpacked.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { refuseReorderedTarget } from '../../../common/column-order.ts'
-import { retryableIfChanged } from '../../../common/refusals.ts'
+import { isRefusal, retryableIfChanged } from '../../../common/refusals.ts'
 import type { Closing } from '../../../../model/run/ledger-port.ts'
 import type { Applied, ChangeRequest, ChangeTable, ChangeWriter } from '../../../../model/follow/port.ts'
 import { commitChunk, type LastState } from '../../copy/commit.ts'
@@ -31,6 +31,7 @@ const SHAPE_MS = 60_000
 const FIRES_KEYS = "SELECT pg_catalog.current_setting('session_replication_role') <> 'replica'"
 
 type KnownTable = {
+  readonly request: ChangeTable
   readonly shape: PostgresApplyShape
   readonly frames: RowFrames
   readonly direct: DirectChanges
@@ -112,7 +113,7 @@ export class PostgresChangeWriter implements ChangeWriter {
       this.#ended(outcome === 'committed' ? 'committed' : 'rolled back')
       return outcome
     } catch (error) {
-      throw this.#failed(error, tableOfError(error) ?? this.#settings.label)
+      throw await this.#failed(error, tableOfError(error) ?? this.#settings.label)
     }
   }
 
@@ -213,6 +214,7 @@ export class PostgresChangeWriter implements ChangeWriter {
     await known?.stage.drop()
     const frames = new RowFrames(request, mergeColumns(request, shape))
     const fresh: KnownTable = {
+      request,
       shape,
       frames,
       direct: new DirectChanges(this.#session, request, shape, frames),
@@ -244,17 +246,34 @@ export class PostgresChangeWriter implements ChangeWriter {
         return body()
       })
     } catch (error) {
-      throw this.#failed(error, where)
+      throw await this.#failed(error, where)
     }
   }
 
-  #failed(error: unknown, where: string): unknown {
+  async #failed(error: unknown, where: string): Promise<unknown> {
     const known = postgresTargetError(error, this.#settings, where)
-    // Outdated facts about the table may be the cause; the next transaction reads them again.
-    const isOld = this.#current !== null && this.#current.readIn !== this.#number
+    const current = this.#current
     for (const table of this.#tables.values()) table.readAt = -Infinity
-    this.#failure = isOld ? retryableIfChanged(known) : known
+    this.#failure = known
+    const isOld = current !== null && current.readIn !== this.#number
+    if (isOld && isRefusal(known) && (await this.#hasChanged(current))) this.#failure = retryableIfChanged(known)
     return this.#failure
+  }
+
+  /**
+   * True unless the table is as it was read. Facts that are not outdated are no cause of a refusal: were it retried, a
+   * busy stream would be opened again without end. Rolls back first, because a failed transaction answers nothing.
+   */
+  async #hasChanged({ request, shape }: KnownTable): Promise<boolean> {
+    const session = this.#session
+    await session.rollBack()
+    if (!session.alive) return true
+    try {
+      const read = (): Promise<PostgresApplyShape> => soundPostgresShape(request, session, this.#settings.label)
+      return (await underSignal(session, this.#request.signal, read)).mark !== shape.mark
+    } catch {
+      return true
+    }
   }
 
   #ended(outcome: 'committed' | 'rolled back'): void {
