@@ -30,3 +30,23 @@ test.for([
   expect(planned.finished.exitCode).toBe(0)
   expect((await perform(copyOf(source, target, 't'))).finished.exitCode).toBe(0)
 })
+
+test('the hint for an enum of a schema that the target lacks creates the schema, too', async ({ skip }) => {
+  const why = await missing('postgresql')
+  skip(why !== '', `needs postgresql: ${why}`)
+  const source = await makePlace('postgresql', '')
+  const target = await makePlace('postgresql', '')
+  await source.sql(
+    'CREATE SCHEMA "old shop"',
+    `CREATE TYPE "old shop".mood AS ENUM ('sad')`,
+    'CREATE TABLE "old shop".t (id INT PRIMARY KEY, m "old shop".mood, more "old shop".mood[])',
+  )
+  for (const options of [{ dryRun: true }, {}]) {
+    const { events } = await perform(copyOf(source, target, 'old shop.t', options))
+    const text = JSON.stringify(events).replaceAll('\\"', '"')
+    const hint = /create the type in the target first: (CREATE .*?)(?:; create the type|",")/.exec(text)?.[1] ?? ''
+    expect(hint).toBe(`CREATE SCHEMA IF NOT EXISTS "old shop"; CREATE TYPE "old shop".mood AS ENUM ('sad')`)
+    if (options.dryRun === undefined) await target.sql(hint)
+  }
+  expect((await perform(copyOf(source, target, 'old shop.t'))).finished.exitCode).toBe(0)
+})

@@ -59,6 +59,10 @@ export class PostgresTarget implements CopyTarget, AsyncDisposable {
   create(table: TableSpec, signal: AbortSignal): Promise<void> {
     return this.#transaction(table, signal, async (session) => {
       const { schema } = table.table
+      for (const column of table.columns) {
+        const unknown = await unknownType(table, column, session)
+        if (unknown !== null) throw unknown
+      }
       if (schema !== undefined) {
         // IF NOT EXISTS requires the right to create, which a user of an existing schema may lack.
         const found = await session.ask(`SELECT FROM pg_catalog.pg_namespace WHERE nspname = ${literal(schema)}`)
@@ -67,8 +71,6 @@ export class PostgresTarget implements CopyTarget, AsyncDisposable {
       const bytewise = await isBytewise(session)
       const parts: string[] = []
       for (const column of table.columns) {
-        const unknown = await unknownType(table, column, session)
-        if (unknown !== null) throw unknown
         const keepBytes = !bytewise && table.key.includes(column.name)
         parts.push(await columnSql(table.table, column, keepBytes, session))
       }
@@ -271,6 +273,15 @@ function refuseLongNames({ table, columns }: TableSpec): void {
   })
 }
 
+/** The statement that creates the schema of a type, with a semicolon; empty if the type names none, or it is there. */
+async function schemaOfTypeSql(native: string, session: CopySession): Promise<string> {
+  const parts = `pg_catalog.parse_ident(${literal(native)}, false)`
+  const sql = `SELECT s.name FROM (SELECT CASE WHEN pg_catalog.cardinality(${parts}) > 1 THEN (${parts})[1] END) AS s (name)
+    WHERE s.name IS NOT NULL AND pg_catalog.to_regnamespace(pg_catalog.quote_ident(s.name)) IS NULL`
+  const schema = await session.one(sql)
+  return schema === null ? '' : `CREATE SCHEMA IF NOT EXISTS ${quoteName(schema)}; `
+}
+
 /**
  * Checks the type name, which becomes part of a statement: text that is more than a type name is refused, too.
  * @returns TABLE_REFUSED; null if the type exists
@@ -303,6 +314,6 @@ async function unknownType(
     hint:
       typeSql === undefined
         ? 'create the type in the target first, or create the table there with a text column'
-        : `create the type in the target first: ${typeSql}`,
+        : `create the type in the target first: ${await schemaOfTypeSql(native, session)}${typeSql}`,
   })
 }
