@@ -131,7 +131,7 @@ function startedText({ stream, slot, position, tables, isNew, cdc }: EventOf<'fo
 function tableText({ state, position, reread, mended: repaired }: EventOf<'follow.table'>): string {
   if (state === 'live' && reread !== undefined)
     return `${plural(reread, 'row')} read again as of ${position}: ${repaired === '0' ? 'none differed' : `${plural(repaired ?? '0', 'row')} repaired`}`
-  if (state === 'live') return `live at ${position}: it equals the source at that position`
+  if (state === 'live') return `live at ${position}: all changes of the source up to that position are applied`
   if (repaired !== undefined) return `${plural(repaired, 'row')} repaired; catches up again to ${position}`
   if (reread !== undefined)
     return `catches up again to ${position}: ${plural(reread, 'row')} read again, because the stream does not report all of their values`
