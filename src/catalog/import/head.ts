@@ -59,7 +59,7 @@ export function parseCursor(text: string, tableId: string): Cursor {
   throw new SluiceError('TARGET_CORRUPT', `the progress of the import of ${tableId} in the catalog cannot be read`, {
     where: `delta_tables, cursor of ${tableId}`,
     reason: 'it is no JSON object with the number of an import: sluice did not write it',
-    hint: 'restore the catalog from a copy; or set cursor to NULL in this row, then run sluice import again: an import that had not ended begins from the start',
+    hint: 'restore the catalog from a copy; or set cursor to NULL in this row, then import again: an import that had not ended begins from the start',
   })
 }
 
