@@ -13,6 +13,13 @@ export type Case = Pick<DrawnTable, 'columns'> &
 
 export const CASES: readonly Case[] = [
   {
+    why: 'rows of DuckDB were not found by a key with the name of a value that DuckDB knows',
+    from: 'mysql',
+    to: 'duckdb',
+    columns: [{ name: 'user', type: 'varchar(20) COLLATE big5_bin', values: ["'a'", "'b'"] }],
+    key: [0],
+  },
+  {
     why: 'an infinite number in a column that SQLite takes for numbers became a text, and ended as proved',
     from: 'sqlite',
     to: 'sqlite',

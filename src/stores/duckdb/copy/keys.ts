@@ -3,10 +3,9 @@ import { cellOfText, keyParts } from '../../../model/copy/key-text.ts'
 import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
 import { breathe } from '../../../shared/abort.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
-import { uniqueNames } from '../../../shared/unique-names.ts'
 import { keyColumns, type SqlCondition } from '../../common/key-ranges.ts'
 import type { DuckdbCopySession } from './session.ts'
-import { keyCellText } from './key-dialect.ts'
+import { fromTable, keyCellText } from './key-dialect.ts'
 
 const KEYS_PER_PAUSE = 5000
 
@@ -32,11 +31,8 @@ export async function keyList(
 ): Promise<KeyList> {
   const name = `sluice_keys_${++made}`
   const columns = keyColumns(table)
-  // A name of the inner table would hide one of the outer table.
-  const names = uniqueNames([...table.columns.map((column) => column.name), ...columns.map(() => 'listed')]).slice(
-    -columns.length,
-  )
-  await session.raw(`CREATE TEMP TABLE ${name} (${names.map((listed) => `${quotedName(listed)} VARCHAR`).join(', ')})`)
+  const names = columns.map((_, i) => `k${i}`)
+  await session.raw(`CREATE TEMP TABLE ${name} (${names.map((listed) => `${listed} VARCHAR`).join(', ')})`)
   await session.append(name, async (appender) => {
     let seen = 0
     for (const key of keys) {
@@ -49,13 +45,15 @@ export async function keyList(
     }
   })
   const same = columns.map((column, i) => {
-    const listed = `${name}.${quotedName(names[i] ?? '')}`
-    if (column.type.kind === 'bytes') return `${quotedName(column.name)} IS NOT DISTINCT FROM unhex(${listed})`
+    const listed = `${name}.${names[i]}`
+    // Without its table, a name could mean a value of DuckDB ("user"), or a row number of the list ("rowid").
+    const own = `${fromTable(table)}.${quotedName(column.name)}`
+    if (column.type.kind === 'bytes') return `${own} IS NOT DISTINCT FROM unhex(${listed})`
     // A key that the type cannot hold matches no row, not even one with NULL.
     const value = `TRY_CAST(${listed} AS ${column.native})`
-    const bytes = `encode(${quotedName(column.name)}) IS NOT DISTINCT FROM encode(${listed}) AND `
+    const bytes = `encode(${own}) IS NOT DISTINCT FROM encode(${listed}) AND `
     const exact = byBytes && column.native === 'VARCHAR' ? bytes : ''
-    return `${exact}${quotedName(column.name)} IS NOT DISTINCT FROM ${value} AND (${listed} IS NULL OR ${value} IS NOT NULL)`
+    return `${exact}${own} IS NOT DISTINCT FROM ${value} AND (${listed} IS NULL OR ${value} IS NOT NULL)`
   })
   return {
     condition: { sql: `EXISTS (SELECT 1 FROM ${name} WHERE ${same.join(' AND ')})`, parameters: [] },
