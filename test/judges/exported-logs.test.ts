@@ -77,8 +77,9 @@ describe.skipIf(why !== '').each(JUDGES)(`%s reads exported logs ${why}`, (name)
     expect(await difference(db, wanted, await judge.ask({ root: later })), 'from the checkpoint').toEqual([])
   })
 
-  test('most tables are read', () => {
-    expect(read).toBeGreaterThan(todays(name).length / 2)
+  // A day's few tables may be just those that a reader refuses.
+  test.runIf(ALL)('most tables are read', () => {
+    expect(read).toBeGreaterThan(whole.length / 2)
   })
 })
 

@@ -51,7 +51,7 @@ test.each([
   },
 )
 
-describe.each(KEYS)('%s, %s', (system, _name, columns, before) => {
+describe.each(KEYS)('%s, %s', (system, name, columns, before) => {
   test('the error names the key and both rows, and both ways out succeed', { timeout: 60_000 }, async (context) => {
     if ((await missing(system)) !== '') context.skip()
     const place = await makePlace(system, folder.path)
@@ -102,9 +102,23 @@ describe.each(KEYS)('%s, %s', (system, _name, columns, before) => {
       code: 'TARGET_NOT_EMPTY',
       message: expect.stringMatching(/^a key of the restored rows already exists in \S*taken: A1$/),
     })
-    // A row that arrives late under such a key becomes a further part, and a query counts both rows.
     await place.sql(`INSERT INTO ${table} VALUES ('B1', '2020-02-04 00:00:00', 'late')`)
     expect(await counted()).toBe('5 5')
+    if (name === 'NOCASE' || name === 'citext') {
+      // sluice compares such keys as the database does: a row that arrives late under an archived key is refused.
+      expect((await perform(archive)).finished.error).toMatchObject({
+        code: 'PARTITION_CHANGED',
+        message: expect.stringMatching(/1 row has a key that is already archived: B1$/),
+      })
+      await place.sql(
+        `UPDATE ${table} SET code = 'c1' WHERE v = 'new'`,
+        `UPDATE ${table} SET code = 'd1' WHERE v = 'late'`,
+      )
+      expect((await perform(restore)).finished).toMatchObject({ exitCode: 0 })
+      expect([await rows(), await counted()]).toEqual(['a1 old; b1 old; c1 new; d1 late; z kept', '5 5'])
+      return
+    }
+    // Elsewhere it becomes a further part, and a query counts both rows.
     for (const operation of [{ ...archive, dryRun: true } as Operation, archive, drop])
       expect((await perform(operation)).finished).toMatchObject({ exitCode: 0 })
     expect([await rows(), await counted()]).toEqual(['A1 new; z kept', '5 5'])
