@@ -83,7 +83,7 @@ test('PostgreSQL: a ledger without a version gets one, and keeps every partition
   const why = await missing('postgresql')
   if (why !== '') skip(why)
   const place = await makePlace('postgresql', folder())
-  const dump = readFileSync(join(import.meta.dirname, '../../fixtures/archives/sqlite'), 'utf8').split('\n')
+  const dump = readFileSync(join(import.meta.dirname, '../../fixtures/archives/sqlite.sql'), 'utf8').split('\n')
   const ledger = dump.filter((line) => /^(?:CREATE TABLE|INSERT INTO) migration_/.test(line))
   await place.sql(...ledger.map((line) => (line.startsWith('CREATE') ? line.replaceAll('INTEGER', 'BIGINT') : line)))
   await prepared(place, 2)
