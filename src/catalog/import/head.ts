@@ -54,21 +54,17 @@ export type ImportHead = {
 
 /** @throws SluiceError TARGET_CORRUPT if the text is no cursor: another program changed or truncated it */
 export function parseCursor(text: string, tableId: string): Cursor {
-  const cursor = jsonOrNull(text) as Partial<Cursor> | null
-  if (typeof cursor?.importId === 'string' && /^\d+$/.test(cursor.importId)) return cursor as Cursor
+  try {
+    const cursor = JSON.parse(text) as Partial<Cursor> | null
+    if (typeof cursor?.importId === 'string' && /^\d+$/.test(cursor.importId)) return cursor as Cursor
+  } catch {
+    // Refused below, as other values are.
+  }
   throw new SluiceError('TARGET_CORRUPT', `the progress of the import of ${tableId} in the catalog cannot be read`, {
     where: `delta_tables, cursor of ${tableId}`,
     reason: 'it is no JSON object with the number of an import: sluice did not write it',
     hint: 'restore the catalog from a copy; or set cursor to NULL in this row, then import again: an import that had not ended begins from the start',
   })
-}
-
-function jsonOrNull(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return null
-  }
 }
 
 /** @throws SluiceError TARGET_CORRUPT if the progress of an unfinished import cannot be read */

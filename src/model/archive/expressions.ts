@@ -50,3 +50,26 @@ export type ArgumentTest =
 
 /** Types whose values all systems write as the same texts; `NULL` is that of NULL itself. */
 export const SAME_TEXTS = ['NULL', 'VARCHAR', 'TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT', 'HUGEINT', 'DATE'] as const
+
+/** LIKE with a backslash in its pattern. @param system as texts name it */
+export const escapedLike = (system: string): OtherExpression => ({
+  names: ['~~', '!~~', '~~*', '!~~*'],
+  where: 'pattern',
+  what: `has the escape character \\ in ${system}, and none in DuckDB`,
+  instead: `t LIKE '10\\%' ESCAPE '\\'`,
+})
+
+/** JSON_VALUE. @param system as texts name it */
+export const unquotedJsonValue = (system: string): OtherExpression => ({
+  names: ['json_value'],
+  what: `is a text without quotes in ${system}, and JSON in DuckDB`,
+  instead: `j->>'$.k'`,
+})
+
+/** A text that becomes a whole number. @param system as texts name it */
+export const firstDigits = (system: string): OtherExpression => ({
+  names: ['CAST'],
+  where: /[^\d\s+-]/,
+  what: `of a text to a whole number reads its first digits in ${system}, and rounds in DuckDB`,
+  instead: 'trunc(t::double)',
+})

@@ -122,18 +122,20 @@ export function ofValue(
 }
 
 /**
- * Makes a refusal retryable if a changed table can be its cause (other column types, or a new unique index): the next
- * attempt reads the table again. Other errors are returned unchanged.
+ * Makes a refusal retryable if the table has changed, which can be its cause (other column types, or a new unique
+ * index): the next attempt reads the table again. Other errors are returned unchanged: if an unchanged table refused a
+ * row, a retry would refuse it again, and a busy stream would be opened again without end.
+ * @param isOther reads the table; true if it has changed. Called for refusals only
  */
-export function retryableIfChanged(error: unknown): unknown {
-  if (!isRefusal(error)) return error
+export async function retryableIfChanged(error: unknown, isOther: () => Promise<boolean>): Promise<unknown> {
+  if (!(error instanceof SluiceError) || !/^(?:TABLE|ROW)_REFUSED$/.test(error.code) || error.retryable) return error
+  try {
+    if (!(await isOther())) return error
+  } catch {
+    // A table that cannot be read counts as changed.
+  }
   const { code, message, where, reason, hint, cause } = error
   return new SluiceError(code, message, { retryable: true, where, reason, hint, cause })
-}
-
-/** True for a permanent refusal of a row or a table. */
-export function isRefusal(error: unknown): error is SluiceError {
-  return error instanceof SluiceError && /^(?:TABLE|ROW)_REFUSED$/.test(error.code) && !error.retryable
 }
 
 function shown(cell: Cell): string {

@@ -87,25 +87,17 @@ async function compareWithReplay(
   const [alone, all] = [filesOf({ ...segment, checkpoint, commits: [] }), filesOf(segment)]
   const log = await checksumsOf(all)
   const most = Math.max(own.files, log.files)
-  const path = logPathOf(checkpoint.files[0]?.name ?? '')
   const findings: Finding[] = []
   const apart = own.differentParts(log)
   if (apart.size > 0 || own.files !== log.files || own.bytes !== log.bytes) {
     const { one, other } = await onlyInOne(alone, all, apart, most)
     const base =
       segment.checkpoint === null ? 'the commits' : `checkpoint ${segment.checkpoint.version} and the commits`
-    const names = [...namesText('it lacks', other), ...namesText('it also has', one)]
-      .map((text) => `; ${text}`)
-      .join('')
-    const detail = `checkpoint ${checkpoint.version} has ${countsOf(own)}, ${base} give ${countsOf(log)}${names}`
-    findings.push({
-      level: 'finding',
-      kind: 'checkpoint-files',
-      path,
-      log: countsOf(log),
-      found: countsOf(own),
-      detail,
-    })
+    const names = [...namesText('it lacks', other), ...namesText('it also has', one)].map((text) => `; ${text}`)
+    const detail = `checkpoint ${checkpoint.version} has ${countsOf(own)}, ${base} give ${countsOf(log)}${names.join('')}`
+    const path = logPathOf(checkpoint.files[0]?.name ?? '')
+    const counts = { log: countsOf(log), found: countsOf(own) }
+    findings.push({ level: 'finding', kind: 'checkpoint-files', path, ...counts, detail })
   }
   const compare = statsComparer(leafColumns(schema))
   for await (const pair of differentTexts(alone, all, own.differentStatistics(log), most)) {

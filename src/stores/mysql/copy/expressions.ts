@@ -1,5 +1,11 @@
 /** Expressions that DuckDB computes differently from MySQL and MariaDB. */
-import { SAME_TEXTS, type ExpressionRules } from '../../../model/archive/expressions.ts'
+import {
+  escapedLike,
+  firstDigits,
+  unquotedJsonValue,
+  SAME_TEXTS,
+  type ExpressionRules,
+} from '../../../model/archive/expressions.ts'
 
 export const MYSQL_EXPRESSIONS: ExpressionRules = {
   division: 'keeps',
@@ -82,17 +88,8 @@ export const MYSQL_EXPRESSIONS: ExpressionRules = {
       what: 'is the fraction of the second in MySQL, and has the seconds, too, in DuckDB',
       instead: `strftime(ts, '%f')::int`,
     },
-    {
-      names: ['~~', '!~~', '~~*', '!~~*'],
-      where: 'pattern',
-      what: 'has the escape character \\ in MySQL, and none in DuckDB',
-      instead: `t LIKE '10\\%' ESCAPE '\\'`,
-    },
-    {
-      names: ['json_value'],
-      what: 'is a text without quotes in MySQL, and JSON in DuckDB',
-      instead: `j->>'$.k'`,
-    },
+    escapedLike('MySQL'),
+    unquotedJsonValue('MySQL'),
     {
       names: ['regexp_replace'],
       where: 3,
@@ -110,12 +107,7 @@ export const MYSQL_EXPRESSIONS: ExpressionRules = {
       what: 'is an unsigned number in MySQL, and has a sign in DuckDB',
       instead: 'i::ubigint for whole numbers from 0 on',
     },
-    {
-      names: ['CAST'],
-      where: /[^\d\s+-]/,
-      what: 'of a text to a whole number reads its first digits in MySQL, and rounds in DuckDB',
-      instead: 'trunc(t::double)',
-    },
+    firstDigits('MySQL'),
     {
       names: ['CAST to text'],
       where: { not: [...SAME_TEXTS, 'DECIMAL'] },

@@ -1,5 +1,5 @@
 /** Functions that DuckDB computes differently from PostgreSQL. */
-import { SAME_TEXTS, type ExpressionRules } from '../../../model/archive/expressions.ts'
+import { escapedLike, unquotedJsonValue, SAME_TEXTS, type ExpressionRules } from '../../../model/archive/expressions.ts'
 
 export const POSTGRES_EXPRESSIONS: ExpressionRules = {
   division: 'cuts',
@@ -47,17 +47,8 @@ export const POSTGRES_EXPRESSIONS: ExpressionRules = {
       what: 'writes floating point numbers, averages, bytes, intervals and lists otherwise in PostgreSQL, also in concat and ||',
       instead: `the value itself, (a // b)::text of whole numbers, f::DECIMAL(18, 3)::text, extract(epoch FROM i), array_to_string(a, ',')`,
     },
-    {
-      names: ['~~', '!~~', '~~*', '!~~*'],
-      where: 'pattern',
-      what: 'has the escape character \\ in PostgreSQL, and none in DuckDB',
-      instead: `t LIKE '10\\%' ESCAPE '\\'`,
-    },
-    {
-      names: ['json_value'],
-      what: 'is a text without quotes in PostgreSQL, and JSON in DuckDB',
-      instead: `j->>'$.k'`,
-    },
+    escapedLike('PostgreSQL'),
+    unquotedJsonValue('PostgreSQL'),
     {
       names: ['sum'],
       where: 'widened',

@@ -240,8 +240,8 @@ function noPassword({ host, port, user, database, ignoredPasswordFile }: Postgre
 }
 
 /**
- * Reason and hint if the server lacks the database, the role or its right to connect; null otherwise. With password authentication, the
- * server reports a missing role as a wrong password, by design.
+ * Reason and hint if the server lacks the database, the role or its right to connect; null otherwise. With password
+ * authentication, the server reports a missing role as a wrong password, by design.
  */
 function missingIn(
   cause: unknown,

@@ -1,5 +1,5 @@
 /** Expressions that DuckDB computes differently from SQLite. */
-import { SAME_TEXTS, type ExpressionRules } from '../../../model/archive/expressions.ts'
+import { firstDigits, SAME_TEXTS, type ExpressionRules } from '../../../model/archive/expressions.ts'
 
 export const SQLITE_EXPRESSIONS: ExpressionRules = {
   division: 'cuts',
@@ -59,12 +59,7 @@ export const SQLITE_EXPRESSIONS: ExpressionRules = {
       what: 'of a number writes its text in SQLite, and its value in DuckDB',
       instead: 'hex(i::text)',
     },
-    {
-      names: ['CAST'],
-      where: /[^\d\s+-]/,
-      what: 'of a text to a whole number reads its first digits in SQLite, and rounds in DuckDB',
-      instead: 'trunc(t::double)',
-    },
+    firstDigits('SQLite'),
     {
       names: ['CAST'],
       where: 'fraction',

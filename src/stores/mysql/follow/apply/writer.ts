@@ -5,7 +5,7 @@ import { batchRowCount, unpackBatch } from '../../../../model/copy/unpacked.ts'
 import { throwIfAborted } from '../../../../shared/abort.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { refuseReorderedTarget } from '../../../common/column-order.ts'
-import { isRefusal, retryableIfChanged } from '../../../common/refusals.ts'
+import { retryableIfChanged } from '../../../common/refusals.ts'
 import type { Closing } from '../../../../model/run/ledger-port.ts'
 import type { Applied, ChangeRequest, ChangeTable, ChangeWriter } from '../../../../model/follow/port.ts'
 import type { MysqlConfig } from '../../config.ts'
@@ -204,21 +204,14 @@ class MysqlChangeWriter implements ChangeWriter {
     const current = this.#current
     for (const table of this.#tables) table.readAt = -Infinity
     this.#failure = error
-    const isOld = current !== null && current.readIn !== this.#number
-    if (isOld && isRefusal(error) && (await this.#hasChanged(current))) this.#failure = retryableIfChanged(error)
+    if (current !== null && current.readIn !== this.#number)
+      this.#failure = await retryableIfChanged(error, () => this.#hasChanged(current))
     return this.#failure
   }
 
-  /**
-   * True unless the table is as it was read. A shape from before this transaction may be the cause of the error, for
-   * example if a unique index was created since. If it is not outdated, a retry would refuse the row again.
-   */
+  /** True unless the table is as it was read, before this transaction. */
   async #hasChanged({ request, shape }: KnownTable): Promise<boolean> {
-    try {
-      return shapeMark(await soundMysqlShape(request, this.#session)) !== shapeMark(shape)
-    } catch {
-      return true
-    }
+    return shapeMark(await soundMysqlShape(request, this.#session)) !== shapeMark(shape)
   }
 }
 

@@ -5,7 +5,7 @@ import { IS_DELETED, IS_NEW } from '../../../../model/copy/packed-rows.ts'
 import { batchRowCount } from '../../../../model/copy/unpacked.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { refuseReorderedTarget } from '../../../common/column-order.ts'
-import { isRefusal, retryableIfChanged } from '../../../common/refusals.ts'
+import { retryableIfChanged } from '../../../common/refusals.ts'
 import type { Closing } from '../../../../model/run/ledger-port.ts'
 import type { Applied, ChangeRequest, ChangeTable, ChangeWriter } from '../../../../model/follow/port.ts'
 import { commitChunk, type LastState } from '../../copy/commit.ts'
@@ -255,25 +255,18 @@ export class PostgresChangeWriter implements ChangeWriter {
     const current = this.#current
     for (const table of this.#tables.values()) table.readAt = -Infinity
     this.#failure = known
-    const isOld = current !== null && current.readIn !== this.#number
-    if (isOld && isRefusal(known) && (await this.#hasChanged(current))) this.#failure = retryableIfChanged(known)
+    if (current !== null && current.readIn !== this.#number)
+      this.#failure = await retryableIfChanged(known, () => this.#hasChanged(current))
     return this.#failure
   }
 
-  /**
-   * True unless the table is as it was read. Facts that are not outdated are no cause of a refusal: were it retried, a
-   * busy stream would be opened again without end. Rolls back first, because a failed transaction answers nothing.
-   */
+  /** True unless the table is as it was read. Rolls back first, because a failed transaction answers nothing. */
   async #hasChanged({ request, shape }: KnownTable): Promise<boolean> {
     const session = this.#session
     await session.rollBack()
     if (!session.alive) return true
-    try {
-      const read = (): Promise<PostgresApplyShape> => soundPostgresShape(request, session, this.#settings.label)
-      return (await underSignal(session, this.#request.signal, read)).mark !== shape.mark
-    } catch {
-      return true
-    }
+    const read = (): Promise<PostgresApplyShape> => soundPostgresShape(request, session, this.#settings.label)
+    return (await underSignal(session, this.#request.signal, read)).mark !== shape.mark
   }
 
   #ended(outcome: 'committed' | 'rolled back'): void {
