@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { readConfig } from '../../src/cli/config/config.ts'
 import { findPlaces } from '../../src/cli/init/found.ts'
 import { runInit, type InitRequest } from '../../src/cli/init/run-init.ts'
-import { configText } from '../../src/cli/init/text.ts'
+import { configText } from '../../src/cli/init/run-init.ts'
 import { openCliSession } from '../../src/cli/session.ts'
 import { fakeContext, type Fake } from './surroundings.ts'
 

@@ -5,7 +5,7 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { METRICS, type MetricName } from '../../src/app/metrics/declared.ts'
-import { registryOf } from '../../src/app/metrics/exposition.ts'
+import { registryOf } from '../../src/app/metrics/open-metrics.ts'
 import type { MetricSample } from '../../src/app/metrics/series.ts'
 import { MetricsServer } from '../../src/app/metrics/server.ts'
 import { temporaryFolder } from '../support/catalog-kit.ts'

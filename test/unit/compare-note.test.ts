@@ -1,7 +1,7 @@
 /** Notes below the chart of a comparison. */
 import { describe, expect, it } from 'vitest'
 import type { QuestionEvent, AnswerTiming } from '../../src/model/run/event.ts'
-import { compareNotes } from '../../src/tui/screens/compare/compare-note.ts'
+import { compareNotes } from '../../src/tui/screens/compare/compare-svg.ts'
 import { compareSvg } from '../../src/tui/screens/compare/compare-svg.ts'
 import { initialState } from '../../src/tui/state/state.ts'
 

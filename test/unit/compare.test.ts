@@ -8,7 +8,7 @@ import {
   type AnswerRow,
 } from '../../src/engine/lake/compare/answer.ts'
 import { chooseCondition } from '../../src/engine/lake/compare/choose-condition.ts'
-import { contradiction } from '../../src/engine/lake/compare/leaves.ts'
+import { contradiction } from '../../src/engine/lake/compare/proof.ts'
 import { plannedQuestions, type ComparePlan } from '../../src/engine/lake/compare/plan.ts'
 import { prove, type AskAgain } from '../../src/engine/lake/compare/proof.ts'
 import { isQuestionId, QUESTIONS } from '../../src/engine/lake/compare/questions.ts'

@@ -4,7 +4,7 @@ import path from 'node:path'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { METRICS, type MetricName } from '../../src/app/metrics/declared.ts'
-import { registryOf } from '../../src/app/metrics/exposition.ts'
+import { registryOf } from '../../src/app/metrics/open-metrics.ts'
 import { readExposition } from '../support/exposition.ts'
 
 const FOLDER = path.join(import.meta.dirname, '../../docs/grafana')

@@ -1,15 +1,16 @@
 /** Checks a lake: existence, tables, a readable log, and plausible file times. */
-import { listLog } from '../../delta/listing.ts'
-import type { LogListing } from '../../delta/listing.ts'
+import { listLog, type LogListing } from '../../delta/listing.ts'
 import { isS3Url, parseLakeUrl, s3Path } from '../../model/lake/lake-url.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { walkLake } from '../../engine/lake/walk.ts'
 import { lakeOf, openLake, openLakeStore } from '../../engine/run/registry.ts'
-import { inspectBucket } from './bucket.ts'
-import { fail, ok, warn, type Verdict } from '../../model/run/verdict.ts'
+import { fail, ok, warn, type Verdict, failedVerdict } from '../../model/run/verdict.ts'
 import { countText, tookText } from '../../shared/figures.ts'
-import { CHECK_MS } from '../../stores/common/preflight-port.ts'
+import { CHECK_MS, type PreflightTarget } from '../../stores/common/preflight-port.ts'
 import type { Examination } from './examination.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { LakeDeclaration } from '../../stores/declaration.ts'
+import { inspectNetwork } from './network.ts'
 
 const AREA = 'lake'
 /** Time limit of the search for tables, ms: the search ends before its check times out. */
@@ -102,4 +103,43 @@ export function timesVerdict({ commits }: Pick<LogListing, 'commits'>, now: numb
   if (newest === undefined) return ok('none: the log has only checkpoints')
   if (newest <= 0) return fail('files without a time', { hint: 'copy the log with its times' })
   return ok('in order')
+}
+
+// Checks a lake in a bucket: credentials, connection and listing.
+
+/** @returns true if the bucket can be listed */
+async function inspectBucket(
+  examination: Examination,
+  area: string,
+  path: string,
+  credentials: NonNullable<LakeDeclaration['credentials']>,
+): Promise<boolean> {
+  let target: PreflightTarget | null = null
+  const known = await examination.check(area, 'credentials', async () => {
+    const { found, target: named } = await credentials(path)
+    target = named
+    return ok(found)
+  })
+  if (known.verdict?.status !== 'ok' || target === null) return false
+  if (!(await inspectNetwork(examination, area, target))) return false
+  const listed = await examination.check(area, 'list', (signal) => listVerdict(path, signal))
+  return listed.verdict?.status === 'ok'
+}
+
+async function listVerdict(path: string, signal: AbortSignal): Promise<Verdict> {
+  const start = performance.now()
+  try {
+    const store = await openLakeStore(path)
+    const look = await store.inspect(store.root, signal)
+    if (look.is === 'denied') throw look.error
+    return ok(`answers in ${tookText(performance.now() - start)}`)
+  } catch (error) {
+    if (error instanceof SluiceError && error.code === 'SOURCE_DENIED') {
+      return fail(error.message, {
+        ...(error.reason === undefined ? {} : { cause: error.reason }),
+        hint: error.hint ?? 'give these credentials s3:ListBucket on the bucket, and s3:GetObject on its objects',
+      })
+    }
+    return failedVerdict(error)
+  }
 }

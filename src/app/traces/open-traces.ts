@@ -2,12 +2,19 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import { defaultResource, detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources'
-import { BatchSpanProcessor, TracerProvider, type SpanExporter } from '@opentelemetry/sdk-trace'
+import {
+  BatchSpanProcessor,
+  TracerProvider,
+  type SpanExporter,
+  RandomIdGenerator,
+  type IdGenerator,
+} from '@opentelemetry/sdk-trace'
 import type { EndedRun, TaskOfWorker } from '../../model/share/distributed.ts'
 import type { Event } from '../../model/run/event.ts'
-import { ChosenIds, reportEnd } from './shared-run.ts'
-import { RunTraces } from './run-traces.ts'
-import { traceParent, parentOfTasks } from './trace-parent.ts'
+import { RunTraces, failSpan } from './run-traces.ts'
+import { traceParent, parentOfTasks, spanOfRun, type SpanIds } from './trace-parent.ts'
+import { ROOT_CONTEXT, type HrTime, type Tracer } from '@opentelemetry/api'
+import { declarationOfCommand } from '../operations/facts.ts'
 
 /** Time to send unsent spans when the program ends, ms. */
 const LAST_MS = 2_000
@@ -103,4 +110,59 @@ class ReportedExporter implements SpanExporter {
   async shutdown(): Promise<void> {
     await this.#inner.shutdown()
   }
+}
+
+// Span of a shared run, parent of the spans of its tasks. The worker that recorded the end of the run sends it, with
+// times from the queue.
+
+/** Random ids, except for one span with predetermined ids. */
+class ChosenIds implements IdGenerator {
+  readonly #random = new RandomIdGenerator()
+  #chosen: SpanIds | null = null
+
+  generateTraceId = (): string => this.#chosen?.traceId ?? this.#random.generateTraceId()
+  generateSpanId = (): string => this.#chosen?.spanId ?? this.#random.generateSpanId()
+
+  /** @param make creates a span without a parent, which gets these ids */
+  choose<T>(chosen: SpanIds, make: () => T): T {
+    this.#chosen = chosen
+    try {
+      return make()
+    } finally {
+      this.#chosen = null
+    }
+  }
+}
+
+type SpanTools = {
+  readonly tracer: Tracer
+  readonly ids: ChosenIds
+  /** Redacts a URL. */
+  readonly shown: (text: string) => string
+}
+
+/** Sends the span of a run that has ended. */
+function reportEnd(run: EndedRun, { tracer, ids, shown }: SpanTools): void {
+  const { runId, kind, source, target, program, status, exitCode, error, from, endedAt } = run
+  const command = declarationOfCommand(kind)?.event ?? kind
+  const attributes = {
+    'sluice.shared_run': runId,
+    'sluice.command': command,
+    'sluice.program': program,
+    'sluice.status': status,
+    'sluice.exit_code': exitCode,
+    ...(source === null ? {} : { 'sluice.source': shown(source) }),
+    ...(target === null ? {} : { 'sluice.target': shown(target) }),
+  }
+  const span = ids.choose(spanOfRun(run), () =>
+    tracer.startSpan(`sluice ${command}`, { root: true, startTime: timeOf(from), attributes }, ROOT_CONTEXT),
+  )
+  failSpan(span, status === 'stopped' || error === null ? undefined : error)
+  span.end(timeOf(endedAt))
+}
+
+/** Converts ms since the epoch to HrTime: a number before the program's start would be read as monotonic time. */
+function timeOf(ms: number): HrTime {
+  const seconds = Math.floor(ms / 1000)
+  return [seconds, Math.round((ms - seconds * 1000) * 1_000_000)]
 }

@@ -3,7 +3,7 @@
  * partition, a condition, a file.
  */
 import { readableTable, type ReadableTable } from '../../../catalog/catalog.ts'
-import { partitionTotals, type FileRecord } from '../../../catalog/query/files.ts'
+import { partitionTotals, type FileRecord, activeFiles } from '../../../catalog/query/files.ts'
 import { stateAt } from '../../../catalog/query/state.ts'
 import { schemaOf } from '../../../delta/schema.ts'
 import { DeltaTable } from '../../../delta/table.ts'
@@ -15,7 +15,8 @@ import { chooseCondition } from './choose-condition.ts'
 import type { ComparePlan } from './plan.ts'
 import type { QuestionId } from './questions.ts'
 import { parsePartitionValues, type AddPartitionValues } from './rows.ts'
-import { sampleFiles } from './sample.ts'
+import { breathe, throwIfAborted } from '../../../shared/abort.ts'
+import { LOOP_TURN_MS } from './answer.ts'
 
 const LAST_COMMITS = 20
 const CHANGED_COMMITS = 141
@@ -149,4 +150,55 @@ function nothingShared(imported: ReadableTable, logFrom: number): SluiceError {
     `the catalog ends at version ${imported.latest}, and the log begins at version ${logFrom}: they share no version`,
     { where: imported.location, hint: 'import the table again, then compare' },
   )
+}
+
+// A uniform sample of a table's active files, in one pass and bounded memory; the same files every time.
+
+const SIZE = 1_000
+
+/** Reservoir sampling with a fixed seed, so that a second comparison asks the same questions. */
+class Reservoir {
+  readonly files: FileRecord[] = []
+  #seen = 0
+  #state = 0x2545f491
+
+  offer(file: FileRecord): void {
+    this.#seen++
+    if (this.files.length < SIZE) {
+      this.files.push(file)
+      return
+    }
+    const at = this.#random() % this.#seen
+    if (at < SIZE) this.files[at] = file
+  }
+
+  /** Next number of a xorshift32 generator. */
+  #random(): number {
+    let x = this.#state
+    x ^= x << 13
+    x ^= x >>> 17
+    x ^= x << 5
+    this.#state = x >>> 0
+    return this.#state
+  }
+}
+
+async function sampleFiles(
+  reader: SqlReader,
+  tableId: string,
+  version: number,
+  signal: AbortSignal,
+): Promise<readonly FileRecord[]> {
+  const reservoir = new Reservoir()
+  let turn = performance.now()
+  for await (const page of activeFiles(reader, tableId, version)) {
+    // A file database answers without ever waiting: give the event loop a turn, so that a stop is noticed.
+    if (performance.now() - turn > LOOP_TURN_MS) {
+      await breathe()
+      turn = performance.now()
+    }
+    throwIfAborted(signal)
+    for (const file of page) reservoir.offer(file)
+  }
+  return reservoir.files
 }

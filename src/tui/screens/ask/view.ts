@@ -1,17 +1,19 @@
 /** The Ask screen: place, statement, status, and rows of the answer. */
 import type { AskProgress } from '../../../app/ask/port.ts'
 import { bytes, shownCount, amount, took } from '../../../render/screen-format.ts'
-import type { Line } from '../../draw/line.ts'
-import { block, line, rule, span, spreadLine } from '../../draw/line.ts'
-import { clean, cutMiddle, wrap } from '../../../render/screen-text.ts'
+import { type Line, block, line, rule, span, spreadLine, chosen, overlay, type Span } from '../../draw/line.ts'
+import { clean, cutMiddle, wrap, cutEnd, padEnd, width, padStart } from '../../../render/screen-text.ts'
 import { marksOf } from '../../draw/theme.ts'
-import { editorText } from './ask-editor.ts'
-import { askRows } from './ask-grid.ts'
-import { currentAskPlace, askPlaceText } from './ask-places.ts'
+import { editorText, beforeCaret } from './ask-editor.ts'
+import { askRows, gridCellText, numberCells, shownColumns } from './ask-grid.ts'
+import { currentAskPlace, askPlaceText, historyFound, placesFound } from './ask-places.ts'
 import type { State } from '../../state/state.ts'
-import { boxOver } from './box.ts'
-import { editorLines } from './editor.ts'
-import { gridLines } from './grid.ts'
+import { editorLines, editorTop } from './editor.ts'
+import type { AskBox } from './state.ts'
+import { geometry } from '../../state/geometry.ts'
+import { shownAround } from '../../draw/masked.ts'
+import { framed } from '../../dialogs/box.ts'
+import { visible } from '../../../shared/visible.ts'
 
 function headLine(state: State, cells: number): Line {
   const place = currentAskPlace(state)
@@ -90,4 +92,104 @@ export function askScreen(state: State, cells: number): Line[] {
     ...below(state, cells, grid + 1),
   ]
   return boxOver(state, block(lines, cells, editor + grid + 3), cells)
+}
+
+// Lists over the Ask screen: places, history, and completions.
+
+const WIDE = 100
+const OFFER_ROWS = 8
+
+/** The screen with the open list on top. */
+function boxOver(state: State, screen: readonly Line[], cells: number): Line[] {
+  const { box } = state.ask
+  if (box === null) return [...screen]
+  if (box.kind === 'offers') return offersOver(state, box, screen, cells)
+  const wide = Math.min(cells, WIDE)
+  const room = Math.max(1, Math.min(14, geometry(state).body - 3))
+  const all =
+    box.kind === 'places'
+      ? placesFound(state, box.field.text).map((place) => cutMiddle(clean(askPlaceText(place)), wide - 6))
+      : historyFound(state.ask.history, box.field.text).map(({ sql }) =>
+          cutEnd(clean(sql.replaceAll(/\s+/g, ' ')), wide - 6),
+        )
+  const body = listed(state, all, box.cursor, room, wide - 4)
+  const [before, after] = shownAround(box.field)
+  const name = box.kind === 'places' ? 'ask' : 'history'
+  const title = [
+    span(`${name} / ${clean(before)}`, 'strong'),
+    span(marksOf(state.ascii).caret, 'info'),
+    span(clean(after), 'strong'),
+  ]
+  const foot = box.kind === 'places' ? 'enter takes it · esc closes' : 'enter into the editor · esc closes'
+  return overlay(screen, framed(state, title, body, foot, wide), Math.floor((cells - wide) / 2), 0, cells)
+}
+
+function listed(state: State, all: readonly string[], cursor: number, room: number, cells: number): Line[] {
+  if (all.length === 0) return [line('  nothing is found', 'muted')]
+  const marks = marksOf(state.ascii)
+  const top = Math.max(0, Math.min(cursor - Math.floor(room / 2), all.length - room))
+  return all.slice(top, top + room).map((text, i) => {
+    const here = top + i === cursor
+    const drawn = line(`${here ? marks.row : ' '} ${text}`)
+    return here ? chosen(drawn, cells) : drawn
+  })
+}
+
+function offersOver(
+  state: State,
+  box: Extract<AskBox, { kind: 'offers' }>,
+  screen: readonly Line[],
+  cells: number,
+): Line[] {
+  const { editor } = state.ask
+  const room = Math.max(1, Math.min(OFFER_ROWS, box.offers.length, geometry(state).body - 4))
+  const names = Math.min(40, Math.max(...box.offers.map(({ text }) => width(text))))
+  const meanings = Math.min(24, Math.max(0, ...box.offers.map(({ meaning }) => width(meaning))))
+  const wide = Math.min(cells, names + meanings + 8)
+  const texts = box.offers.map(({ text, meaning }) => `${padEnd(clean(text), names)}  ${clean(meaning)}`)
+  const body = listed(state, texts, box.cursor, room, wide - 4)
+  const rows = askRows(state).editor
+  const y = 2 + editor.row - editorTop(editor.lines.length, editor.row, rows)
+  const x = Math.max(0, Math.min(cells - wide, 3 + width(clean(beforeCaret(editor))) - box.length))
+  const drawn = framed(state, [], body, `${box.cursor + 1} of ${box.offers.length}`, wide)
+  return overlay(screen, drawn, x, Math.max(0, Math.min(y, screen.length - drawn.length)), cells)
+}
+
+// Loaded rows of an answer.
+
+/** Notes, column names, and the rows below them. */
+function gridLines(state: State, rows: number, said: readonly Line[]): Line[] {
+  const { answer, at, window, pane, widths } = state.ask
+  const names = answer?.progress.columns ?? null
+  if (answer === null || names === null || rows <= 0) return [...said].slice(0, Math.max(0, rows))
+  const marks = marksOf(state.ascii)
+  const columns = shownColumns(state, at.left)
+  const front = numberCells(state.ask)
+  const more = (columns.at(-1)?.at ?? 0) < widths.length - 1
+  const head: Line = [
+    span(padStart(at.left > 0 ? '←' : '', front) + ' ', 'muted'),
+    ...columns.flatMap(({ at: i, cells: w }) => [
+      span(padEnd(visible(names[i] ?? ''), w), i === at.column && pane === 'grid' ? 'info' : 'strong'),
+      span('  '),
+    ]),
+  ]
+  const heading = spreadLine(head, more ? line('→', 'muted') : [], state.size.columns)
+  const body = Array.from({ length: rows - 1 - said.length }, (_, i): Line => {
+    const index = at.top + i
+    if (index >= answer.progress.rows) return []
+    const row = window.rows[index - window.from]
+    const number = span(padStart(`${index + 1}`, front - 1), 'muted')
+    const here = index === at.row && pane === 'grid'
+    if (row === undefined) return [span(here ? marks.row : ' '), number, span(' …', 'muted')]
+    const drawn = columns.flatMap(({ at: c, cells: w }): Span[] => {
+      const cell = row[c] ?? null
+      const text = gridCellText(cell)
+      const right = cell !== null && (cell.kind === 'integer' || cell.kind === 'real')
+      const tone = here && c === at.column ? 'chosen' : cell === null ? 'muted' : 'plain'
+      return [span(right ? padStart(cutEnd(text, w), w) : padEnd(text, w), tone), span('  ')]
+    })
+    return [span(here ? marks.row : ' '), number, span(' '), ...drawn]
+  })
+  const empty = answer.progress.rows === 0 && answer.progress.whole ? [line('   no row', 'muted')] : []
+  return [...said, heading, ...empty, ...body]
 }
