@@ -1,0 +1,127 @@
+/** Checks of a sign-off besides rows: settings of the target, objects that --with can create, and foreign keys. */
+import { tableText, type TableName } from '../../../model/copy/column-type.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
+import { OBJECT_OPTIONS } from '../../../model/copy/schema-object.ts'
+import type { SignOffCheck } from '../../../model/follow/sign-off.ts'
+import { planObjects, withoutFiringKeys, type PlannedObject } from '../../copy/objects/plan-objects.ts'
+import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
+import type { PlannedCopy } from '../../copy/plan/plan-copy.ts'
+import { onSide } from '../../copy/sides.ts'
+import { checksKeys } from '../stream/preflight.ts'
+import { keyChecks } from '../stream/unchecked-keys.ts'
+
+/**
+ * @property tables that are signed off; their foreign keys may lead to any table of `planned`
+ * @property copy operation with which the stream began
+ * @property hasCutover true if the stream can end with a cutover
+ */
+type Checked = {
+  readonly planned: PlannedCopy
+  readonly tables: PlannedCopy['tables']
+  readonly copy: CopyOperation
+  readonly hasCutover: boolean
+}
+
+/** @returns all checks, grouped by table @throws what the systems throw */
+export async function signOffChecks(
+  { planned, tables, copy, hasCutover }: Checked,
+  signal: AbortSignal,
+): Promise<readonly SignOffCheck[]> {
+  const { from, to } = planned
+  const isSwitched = hasCutover && from.offers.switchSide !== undefined && to.offers.switchSide !== undefined
+  const ofTarget = await targetChecks(to, tables, signal)
+  const checks = [
+    ...(isSwitched ? ofTarget.map((check) => withCutoverNote(check, from.identity === to.identity)) : ofTarget),
+    ...(await objectChecks(planned, tables, copy, signal)),
+    ...(await keyChecks(to, targetsOf(tables), targetsOf(planned.tables), signal)),
+  ]
+  const order = [...new Set(checks.map(({ table = '' }) => table))]
+  return checks.toSorted((a, b) => order.indexOf(a.table ?? '') - order.indexOf(b.table ?? ''))
+}
+
+function targetsOf(tables: PlannedCopy['tables']): readonly TableName[] {
+  return tables.flatMap(({ plan }) => (plan === null ? [] : [plan.target.table]))
+}
+
+async function targetChecks(
+  to: CopyStore,
+  tables: PlannedCopy['tables'],
+  signal: AbortSignal,
+): Promise<readonly SignOffCheck[]> {
+  const preflight = to.offers.operational
+  const specs = tables.flatMap(({ plan }) => {
+    if (plan === null) return []
+    const sequences = plan.columns.flatMap(({ to: column, source: { sequence } }) =>
+      sequence === undefined ? [] : [{ ...sequence, column }],
+    )
+    return [{ spec: plan.target, sequences }]
+  })
+  if (preflight === undefined)
+    return specs.map(({ spec: { table } }): SignOffCheck => ({
+      check: 'writes, pruning, indexes, constraints, sequences',
+      table: tableText(table),
+      outcome: 'not checked',
+      found: `they are not checked in ${to.system}`,
+    }))
+  return await onSide('target', () => preflight.check(specs, signal))
+}
+
+/**
+ * A cutover advances sequences beyond the values in both tables. Until then the new table's sequences are behind the
+ * source.
+ */
+function withCutoverNote(check: SignOffCheck, isOneDatabase: boolean): SignOffCheck {
+  if (check.check !== 'sequences' || check.outcome !== 'failed') return check
+  const { hint, ...rest } = check
+  return {
+    ...rest,
+    outcome: 'not checked',
+    found: `${check.found}; a cutover advances the sequences beyond both tables`,
+    // Keep the hint between two databases: users may be moved to the other database without a cutover.
+    ...(hint === undefined || isOneDatabase ? {} : { hint }),
+  }
+}
+
+/** Checks for objects that --with can create. A requested object must exist, unless the stream omits it. */
+async function objectChecks(
+  planned: PlannedCopy,
+  tables: PlannedCopy['tables'],
+  operation: CopyOperation,
+  signal: AbortSignal,
+): Promise<readonly SignOffCheck[]> {
+  const wanted = await planObjects(planned, operation.with ?? [], signal)
+  const asked = await withoutFiringKeys(planned, wanted, () => checksKeys(operation, planned.to, signal))
+  const all = await planObjects(planned, OBJECT_OPTIONS, signal)
+  return tables.map(({ source, targetName }): SignOffCheck => {
+    const name = tableText(source.table)
+    const head = { check: 'made by --with', table: tableText(targetName) }
+    const lacks = ({ status, widenedBy }: PlannedObject): boolean => status !== 'there' && widenedBy === undefined
+    const listed = (some: readonly PlannedObject[]): string =>
+      some.map(({ kind, name: one }) => `${kind} ${one}`).join(', ')
+    const isLater = (one: PlannedObject): boolean => one.status === 'left' && one.later !== undefined
+    const later = (asked.get(name) ?? []).filter(isLater)
+    const missing = (asked.get(name) ?? []).filter((one) => lacks(one) && !isLater(one))
+    const objects = all.get(name) ?? []
+    const others = objects.filter(lacks)
+    const there = objects.length - others.length
+    const widened = objects.flatMap(({ kind, name: one, widenedBy }) =>
+      widenedBy === undefined ? [] : [`, ${kind} ${one} with ${widenedBy.join(', ')} in it`],
+    )
+    if (missing.length > 0) {
+      return {
+        ...head,
+        outcome: 'failed',
+        found: `not in the target: ${listed(missing)}`,
+        hint: 'run sluice follow STREAM: it creates what is missing, or reports why it cannot',
+      }
+    }
+    if (others.length === 0)
+      return { ...head, outcome: 'ok', found: `all ${there} of the source exist in the target${widened.join('')}` }
+    const unasked = others.filter(({ kind, name: one }) => !later.some((key) => key.kind === kind && key.name === one))
+    const found = [
+      ...(later.length === 0 ? [] : [`the stream leaves out ${listed(later)}: its changes would fire them`]),
+      ...(unasked.length === 0 ? [] : [`the options do not include ${listed(unasked)}`]),
+    ]
+    return { ...head, outcome: 'not checked', found: found.join('; ') }
+  })
+}
