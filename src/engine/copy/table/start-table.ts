@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
-import type { SluiceError } from '../../../shared/errors.ts';
+import type { SluiceError } from '../../../shared/errors.ts'
 import { asSluiceError } from '../../../shared/errors.ts'
 import type { SourceView } from '../../../model/copy/source-port.ts'
 import { againWork } from '../again/again-work.ts'
