@@ -1,3 +1,4 @@
+/** Counts rows of a relation. */
 import type { SqlRow, SqlTransaction } from '../model/run/sql-port.ts'
 
 /** @param from relation, or anything that may follow FROM */

@@ -5,6 +5,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { filesPage } from './files-page.ts'
 import { readSources, ROOT } from './source-files.ts'
 
 const read = (file: string): string => fs.readFileSync(path.join(ROOT, file), 'utf8')
@@ -143,6 +144,10 @@ describe('rooms', () => {
     expect(large.length).toBeGreaterThan(100)
     expect(large.filter((folder) => !named.has(folder))).toEqual([])
   })
+})
+
+test('files has a sentence for each file', async () => {
+  await expect(filesPage(sources)).toMatchFileSnapshot(path.join(ROOT, 'docs/dev/files.md'))
 })
 
 /** Replaced words that a page may use, because recorded results and tests contain them. */

@@ -1,3 +1,4 @@
+/** Bounds of partitions, as fields of events. */
 import { isByValue } from '../ledger/by-value.ts'
 import type { ArchivedPartition, ArchivedTable } from '../ledger/record.ts'
 

@@ -1,3 +1,4 @@
+/** Later migrations of the catalog in PostgreSQL. */
 import { rangesAndViews } from '../migration-2.ts'
 import { fsckFindings } from '../migration-3.ts'
 import { sqlLiteral } from '../../shared/sql-text.ts'

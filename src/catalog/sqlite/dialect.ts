@@ -1,3 +1,4 @@
+/** The catalog in SQLite. */
 import { sqlLiteral } from '../../shared/sql-text.ts'
 import { laterMigrations } from './migrations.ts'
 import type { CatalogDialect } from '../dialect-port.ts'

@@ -1,3 +1,4 @@
+/** Later migrations of the catalog in SQLite. */
 import { rangesAndViews } from '../migration-2.ts'
 import { fsckFindings } from '../migration-3.ts'
 import { leaseOwners } from '../migration-5.ts'

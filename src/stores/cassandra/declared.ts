@@ -1,3 +1,4 @@
+/** Declares Cassandra: name, schemes of its URLs, and what it offers. */
 import { OFFERS } from './offered.ts'
 import type { SystemDeclaration } from '../declaration.ts'
 

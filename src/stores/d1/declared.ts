@@ -1,3 +1,4 @@
+/** Declares D1: name, schemes of its URLs, and what it offers. */
 import type { SystemDeclaration } from '../declaration.ts'
 
 export const d1: SystemDeclaration = {

@@ -1,3 +1,4 @@
+/** Declares DuckDB: name, schemes of its URLs, and what it offers. */
 import { OFFERS } from './offered.ts'
 import { databaseFile, type SystemDeclaration } from '../declaration.ts'
 

@@ -1,3 +1,4 @@
+/** Declares lakes in folders of this machine. */
 import type { LakeDeclaration } from '../declaration.ts'
 
 export const local: LakeDeclaration = {

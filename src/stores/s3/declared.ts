@@ -1,3 +1,4 @@
+/** Declares lakes in buckets: name, scheme, credentials, and what they offer. */
 import type { LakeDeclaration } from '../declaration.ts'
 
 export const s3: LakeDeclaration = {

@@ -1,3 +1,4 @@
+/** Declares PostgreSQL: name, schemes of its URLs, and what it offers. */
 import { OFFERS } from './offered.ts'
 import { urlOf, type SystemDeclaration } from '../../declaration.ts'
 

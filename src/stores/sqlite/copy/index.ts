@@ -1,3 +1,4 @@
+/** SQLite as source and target of copies. */
 import { resolve } from 'node:path'
 import type Database from 'better-sqlite3'
 import type { ColumnType, TableSpec } from '../../../model/copy/column-type.ts'

@@ -1,3 +1,4 @@
+/** Tables of a SQLite file, with columns and keys. */
 import type Database from 'better-sqlite3'
 import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'

@@ -1,3 +1,4 @@
+/** MySQL as the target of changes. */
 import { throwIfAborted } from '../../../../shared/abort.ts'
 import type { ChangeRequest, ChangeTarget, ChangeWriter, TargetPreflight } from '../../../../model/follow/port.ts'
 import type { MysqlConfig } from '../../config.ts'

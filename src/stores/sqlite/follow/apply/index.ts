@@ -1,3 +1,4 @@
+/** SQLite as the target of changes. */
 import type Database from 'better-sqlite3'
 import type { PartialPut, SortedBatch } from '../../../common/apply/puts.ts'
 import { TurnWriter, type ChangeSteps } from '../../../common/apply/turn-writer.ts'
