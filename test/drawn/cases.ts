@@ -115,4 +115,18 @@ export const CASES: readonly Case[] = [
     key: [],
     settings: [`SET GLOBAL alter_algorithm = 'INSTANT'`],
   },
+  {
+    why: 'a text in a column of SQLite that keeps numbers as numbers was searched in a range of texts, and differed',
+    from: 'sqlite',
+    to: 'mysql',
+    columns: [{ name: 'c0', type: 'STRING', values: ['1709208000', '1e15'] }],
+    key: [0],
+  },
+  {
+    why: 'the same in D1',
+    from: 'd1',
+    to: 'mysql',
+    columns: [{ name: 'c0', type: 'STRING', values: ['1709208000', '1e15'] }],
+    key: [0],
+  },
 ]

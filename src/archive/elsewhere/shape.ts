@@ -116,14 +116,14 @@ export function tableOfShape(
   }
 }
 
-type Kept = Pick<Column, 'type' | 'native' | 'asText' | 'spelled' | 'oneWay' | 'portable' | 'hexed' | 'collation'>
+type Kept = Pick<Column, 'type' | 'native' | 'sortedAs' | 'spelled' | 'oneWay' | 'portable' | 'hexed' | 'collation'>
 
 function own({ file: { column } }: ArchivedShapeColumn): Kept {
-  const { type, native, asText, spelled, oneWay, portable, hexed, collation } = column
+  const { type, native, sortedAs, spelled, oneWay, portable, hexed, collation } = column
   return {
     type,
     native,
-    ...(asText === true ? { asText } : {}),
+    ...(sortedAs === undefined ? {} : { sortedAs }),
     ...(spelled === true ? { spelled } : {}),
     ...(oneWay === true ? { oneWay } : {}),
     ...(portable === undefined ? {} : { portable }),

@@ -57,8 +57,11 @@ export type Column = {
   readonly identity?: true
   /** Set if it has a default value for an INSERT that omits it. */
   readonly hasDefault?: true
-  /** Set for numbers stored as text, which the system compares and sorts as text: '9' > '10'. */
-  readonly asText?: true
+  /**
+   * Set if the system compares and sorts its values by another type: numbers stored as text ('9' > '10'), or texts in a
+   * column of SQLite that keeps the text of a number as this number ('9' < '10').
+   */
+  readonly sortedAs?: 'text' | 'number'
   /** Set if it keeps JSON as written; other JSON columns drop duplicate names and normalise numbers. */
   readonly spelled?: true
   /**

@@ -16,7 +16,7 @@ export type DeclareOptions = {
   readonly spelled?: true
 }
 
-export type DeclaredColumn = Pick<Column, 'native' | 'type' | 'asText' | 'spelled'>
+export type DeclaredColumn = Pick<Column, 'native' | 'type' | 'sortedAs' | 'spelled'>
 
 export interface CopyStore extends AsyncDisposable {
   /** Name of its system declaration. */

@@ -58,15 +58,14 @@ function newColumn(
   to: CopyStore,
   sameSystem: boolean,
 ): Column {
-  const { name, nullable, type, native, sequence, asText, spelled, exactAs, fields, typeSql } = column
+  const { name, nullable, type, native, sequence, sortedAs, spelled, exactAs, fields, typeSql } = column
   const isKnown = sameSystem && !(column.made !== undefined && type.kind === 'text')
   const declared = isKnown
     ? {
         native,
         type,
-        ...(asText === true ? { asText } : {}),
         ...(spelled === true ? { spelled } : {}),
-        ...givenFields({ exactAs, fields, typeSql }),
+        ...givenFields({ sortedAs, exactAs, fields, typeSql }),
       }
     : to.declare(type, source.key.includes(name), {
         ...(decimal === undefined ? {} : { decimal }),

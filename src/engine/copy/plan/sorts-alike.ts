@@ -17,7 +17,7 @@ export function sortAlike({ source, target, columns, sameSystem }: Sorted): bool
     const column = columns.find(({ from }) => from === name)
     if (column === undefined || column.source.collation !== column.target.collation) return false
     if (mayMerge(column)) return false
-    if (column.source.asText !== column.target.asText) return false
+    if (column.source.sortedAs !== column.target.sortedAs) return false
     // Systems sort trailing blanks differently: 'a' and 'a\t' may be in another order.
     if (!sameSystem && isPadded(column.source) && isPadded(column.target)) return false
     const [a, b] = [column.source.type.kind, column.target.type.kind]

@@ -42,8 +42,8 @@ function numbersAsText({ columns }: Columns): readonly string[] {
   const texts = columns.filter(
     ({ source, target }) =>
       NUMBERS.has(source.type.kind) &&
-      source.asText !== true &&
-      (target.asText === true || target.type.kind === 'text'),
+      source.sortedAs !== 'text' &&
+      (target.sortedAs === 'text' || target.type.kind === 'text'),
   )
   return notesOn(
     "numbers become text, and the target compares them as text ('9' > '10')",

@@ -4,7 +4,7 @@ import { floatKeyOf, type Column, type ColumnType, type TableSpec } from '../../
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { maskedCode } from '../definition-text.ts'
 import { quote } from './ddl.ts'
-import { ANY, exactOf, isNumberAsText, spelledOf, sqliteColumnType } from './types.ts'
+import { ANY, exactOf, sortedAsOf, spelledOf, sqliteColumnType } from './types.ts'
 
 const SAMPLED_ROWS = 1000
 
@@ -89,7 +89,7 @@ export function sqliteColumnOf(
     type,
     native,
     ...(isInferred && ofNone ? { typeOfNone: declared } : {}),
-    ...(isNumberAsText(native, type) ? { asText: true } : {}),
+    ...sortedAsOf(native, type),
     ...spelledOf(type),
     ...exactOf(native, declared, { isInferred, strict }),
     nullable: notnull === 0 && name !== alias,

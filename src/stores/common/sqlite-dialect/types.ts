@@ -26,8 +26,8 @@ export const ANY: ColumnType = { kind: 'native', name: 'any' }
 export type SqliteDeclaredType = {
   readonly native: string
   readonly type: ColumnType
-  /** As `Column.asText`. */
-  readonly asText?: true
+  /** As `Column.sortedAs`. */
+  readonly sortedAs?: 'text' | 'number'
   /** As `Column.spelled`. */
   readonly spelled?: true
 }
@@ -40,12 +40,14 @@ export type SqliteDeclaredType = {
 export function declareSqliteType(type: ColumnType, decimal?: 'text' | 'real'): SqliteDeclaredType {
   const native = nativeOf(type, decimal)
   const back = sqliteColumnType(native) ?? ANY
-  return { native, type: back, ...(isNumberAsText(native, back) ? { asText: true } : {}), ...spelledOf(back) }
+  return { native, type: back, ...sortedAsOf(native, back), ...spelledOf(back) }
 }
 
-/** True if numbers of a column are stored as texts, and are therefore compared as texts. */
-export function isNumberAsText(native: string, type: ColumnType): boolean {
-  return type.kind === 'decimal' && affinityOf(native) === 'text'
+/** `Column.sortedAs` of a column: SQLite compares values as its affinity has stored them. */
+export function sortedAsOf(native: string, { kind }: ColumnType): Pick<SqliteDeclaredType, 'sortedAs'> {
+  const affinity = affinityOf(native)
+  if (kind === 'decimal' && affinity === 'text') return { sortedAs: 'text' }
+  return kind === 'text' && affinity !== 'text' && affinity !== 'any' ? { sortedAs: 'number' } : {}
 }
 
 /** `Column.spelled` of a column: set for JSON, which SQLite keeps as written. */
