@@ -129,4 +129,28 @@ export const CASES: readonly Case[] = [
     columns: [{ name: 'c0', type: 'STRING', values: ['1709208000', '1e15'] }],
     key: [0],
   },
+  {
+    why: 'bytes in a key of texts were left out by a second run, which ended with exit 0',
+    from: 'sqlite',
+    to: 'mysql',
+    columns: [{ name: 'c0', type: 'TEXT', values: ["'b'", "X'61'"] }],
+    key: [0],
+    expected: 'ROWS_ASIDE',
+  },
+  {
+    why: 'a text that is not valid UTF-8 in a key was left out by a second run',
+    from: 'sqlite',
+    to: 'mysql',
+    columns: [{ name: 'c0', type: 'TEXT', values: ["'b'", "CAST(X'ff80' AS TEXT)"] }],
+    key: [0],
+    expected: 'ROWS_ASIDE',
+  },
+  {
+    why: 'the same in D1, of a text that is not valid UTF-8',
+    from: 'd1',
+    to: 'mysql',
+    columns: [{ name: 'c0', type: 'TEXT', values: ["'b'", "CAST(X'ff80' AS TEXT)"] }],
+    key: [0],
+    expected: 'ROWS_ASIDE',
+  },
 ]

@@ -129,7 +129,10 @@ export async function copied({ source, target, step, hasKey }: Step): Promise<Qu
   const literals = notesOf(ran).find((note) => note.includes('values become literals'))
   if (literals !== undefined && ran.finished.exitCode !== 70) return { is: 'named', code: 'LITERALS', text: literals }
   const quarantined = Number(ran.finished.totals?.['quarantined'] ?? 0)
-  if (ran.finished.exitCode === 1 && quarantined > 0) return causesOf(ran, quarantined)
+  if (ran.finished.exitCode === 1 && quarantined > 0) {
+    const causes = causesOf(ran, quarantined)
+    return (hasKey ? await forgotten(operation, causes, step) : null) ?? causes
+  }
   if (ran.finished.exitCode !== 0) return await refusedTwice(operation, refusalOf(ran, step), step)
   const again = await performed({ ...operation, ...(hasKey ? { again: true } : {}) })
   if (again === null) return fault(`${step} again endless`, '--again does not end')
@@ -156,6 +159,24 @@ function causesOf({ events }: Ran, count: number): Quarantined {
   return Array.from({ length: count }, (_, at) => causes[at] ?? '')
 }
 
+/** A run with --again must quarantine the same number of rows. @returns null if it does */
+async function forgotten(
+  operation: ReturnType<typeof copyOf>,
+  { length, [0]: cause }: Quarantined,
+  step: string,
+): Promise<Verdict | null> {
+  const again = await performed({ ...operation, again: true })
+  if (again === null) return fault(`${step} again endless`, `--again does not end, behind ${cause}`)
+  const { exitCode, totals } = again.finished
+  const now = Number(totals?.['quarantined'] ?? 0)
+  if (exitCode === 1 && now === length) return null
+  const text = `${length} rows were quarantined (${cause}), with --again ${now}`
+  return fault(
+    `${step} again forgets`,
+    exitCode === 0 ? `${text}, and exit 0` : `${text}: ${textOf(refusalOf(again, step))}`,
+  )
+}
+
 /** The same command must fail with the same refusal. */
 async function refusedTwice(operation: Operation, first: Verdict, step: string): Promise<Verdict> {
   if (first.is !== 'named') return first
@@ -163,7 +184,11 @@ async function refusedTwice(operation: Operation, first: Verdict, step: string):
   if (second === null) return fault(`${step} endless`, `the second run does not end, behind ${first.text}`)
   const later = refusalOf(second, step)
   if (later.is === 'named' && later.code === first.code) return first
-  return fault(`${step} half done`, `${first.text}; the same command then: ${'text' in later ? later.text : ''}`)
+  return fault(`${step} half done`, `${first.text}; the same command then: ${textOf(later)}`)
+}
+
+function textOf(verdict: Verdict): string {
+  return 'text' in verdict ? verdict.text : ''
 }
 
 /** What a run over an equal table wrote; empty if nothing. */

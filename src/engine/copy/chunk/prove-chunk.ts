@@ -148,21 +148,35 @@ export class ChunkProof {
   }
 
   /**
-   * Upper bound for a last chunk without one: its largest key, so that the next run copies later rows above it. Null if
-   * the chunk has a bound or no rows.
+   * Upper bound for a last chunk without one: its largest key that can be a bound, so that the next run copies later
+   * rows above it. Null if the chunk has a bound or no such row.
    */
   async end(): Promise<OpenRangeEnd | null> {
-    const { context, claim, view } = this.#chunk
-    const { plan, signal } = context
-    const { range } = claim
+    const { range } = this.#chunk.claim
     if (range.by !== 'key' || range.through !== null) return null
-    const last = await view.last(plan.source, range, plan.where ?? null, signal)
+    const last = await this.#lastBound(range)
     if (last === null) return null
     const [first = ''] = last
     return {
       last,
       hi: JSON.stringify(last),
       endId: last.length === 1 && /^-?\d{1,18}$/.test(first) ? BigInt(first) : null,
+    }
+  }
+
+  /**
+   * The largest key that is its own bound. SQLite may hold a key that is not: bytes in a column of texts sort above
+   * every text, so a range up to their text would not contain their row.
+   */
+  async #lastBound(range: Range & { readonly by: 'key' }): Promise<KeyBound | null> {
+    const { context, view } = this.#chunk
+    const { plan, signal } = context
+    let bound: KeyBound | null = null
+    for (;;) {
+      const through: KeyBound | null = bound
+      const last = await view.last(plan.source, { ...range, through }, plan.where ?? null, signal)
+      if (last === null || JSON.stringify(last) === JSON.stringify(through)) return last
+      bound = last
     }
   }
 
