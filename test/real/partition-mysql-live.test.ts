@@ -319,20 +319,22 @@ describe.skipIf(skipped)(`creation of partitions of MySQL${why}`, () => {
     expect(await namesOf(name)).toHaveLength(8)
   })
 
-  test('works while another session creates the same partition, another one or MAXVALUE, or drops the table', async () => {
+  test('works while another session creates the same partition, another one or MAXVALUE, renames or drops', async () => {
     const sql = {
       same: "ADD PARTITION (PARTITION theirs VALUES LESS THAN ('2024-06-01'))",
       wider: "ADD PARTITION (PARTITION theirs VALUES LESS THAN ('2024-08-01'))",
       rest: 'ADD PARTITION (PARTITION theirs VALUES LESS THAN (MAXVALUE))',
       narrower: "ADD PARTITION (PARTITION p2024_5 VALUES LESS THAN ('2024-05-10'))",
+      renamed: 'REORGANIZE PARTITION rest INTO (PARTITION theirs VALUES LESS THAN (MAXVALUE))',
     }
     for (const [kind, end] of [
       ['same', { made: 2, found: 1 }],
       ['rest', { made: 3, found: 0 }],
       ['wider', 'TABLE_REFUSED'],
       ['narrower', 'TABLE_REFUSED'],
+      ['renamed', { made: 3, found: 0 }],
     ] as const) {
-      const name = await months('none')
+      const name = await months(kind === 'renamed' ? 'MAXVALUE' : 'none')
       const holder = await connect()
       await holder.beginTransaction()
       await holder.query(`SELECT COUNT(*) FROM ${name}`)

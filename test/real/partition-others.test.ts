@@ -142,6 +142,31 @@ describe.skipIf(!POSTGRES_OWN)('a default partition with objects of others (need
     expect(await leftOvers(direct)).toEqual([])
   })
 
+  test(
+    'a default partition that is renamed again and again is busy: no error of the server',
+    { timeout: 60_000 },
+    async () => {
+      await made('PRIMARY KEY (id, at)')
+      const table = await look(store, 't')
+      const names = ['t_rest', 't_rest_of_others']
+      const renames = await writing(other, (n) => `ALTER TABLE ${names[n % 2]} RENAME TO ${names[(n + 1) % 2]}`, 60)
+      const seen: unknown[] = []
+      for (let i = 0; i < 6; i++) {
+        await make(store, table, [Q3], { budgetMs: 2000 }).then(
+          () => seen.push('made'),
+          ({ code, retryable, message, hint }: Record<string, unknown>) =>
+            seen.push(code === 'TARGET_BUSY' && retryable === true && hint !== undefined ? 'busy' : [code, message]),
+        )
+      }
+      await renames.stop()
+      expect(seen.filter((one) => one !== 'made' && one !== 'busy')).toEqual([])
+      expect(seen).toContain('busy')
+      expect(await direct.rows('SELECT count(*) FROM t')).toEqual([['6000']])
+      await make(store, table, [Q3])
+      expect(await leftOvers(direct)).toEqual([])
+    },
+  )
+
   test('a constraint that was not validated, and partitions of partitions, are refused by name', async () => {
     await made('PRIMARY KEY (id, at)')
     await direct.run('ALTER TABLE t_rest ADD CONSTRAINT odd CHECK (qty <> 7) NOT VALID')

@@ -2,7 +2,7 @@
  * What a store offers for maintaining the partitions of a table: their state, and the creation of new ones while the
  * table is in use. The caller decides what to create and when; the store does it without blocking other sessions.
  */
-import type { Column, TableName } from '../copy/column-type.ts'
+import { tableText, type Column, type TableName } from '../copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 
 /** Bounds as the system prints values of the column: lower inclusive, upper exclusive. Null is open. */
@@ -154,4 +154,16 @@ export async function tableRefusal(call: () => Promise<void>): Promise<SluiceErr
     if (error instanceof SluiceError && error.code === 'TABLE_REFUSED') return error
     throw error
   }
+}
+
+/** @param cause error of the last try: a partition had another name or other bounds than just before */
+export function keepsChanging({ table }: Pick<RangedTable, 'table'>, cause: unknown): SluiceError {
+  const where = tableText(table)
+  return new SluiceError('TARGET_BUSY', `other sessions change the partitions of ${where} again and again`, {
+    where,
+    ...(cause instanceof Error ? { reason: cause.message } : {}),
+    hint: 'run the same command again when no other session alters or renames its partitions',
+    retryable: true,
+    cause,
+  })
 }

@@ -7,7 +7,7 @@ import { tableText } from '../../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../../shared/abort.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { SessionLock } from '../../../../model/run/sql-port.ts'
-import { eitherSignal, isStop } from '../../../../model/partition/maintenance-port.ts'
+import { eitherSignal, isStop, keepsChanging } from '../../../../model/partition/maintenance-port.ts'
 import type {
   NewPartition,
   Made,
@@ -23,8 +23,10 @@ import { partitionOptions } from './options.ts'
 import { backquotedTable } from '../../copy/names.ts'
 import { backquotedName } from '../../../../shared/sql-text.ts'
 
-/** Error numbers if a name is taken or does not exist, or if bounds do not increase: another program was faster. */
-const CONFLICTS = new Set([1481, 1493, 1507, 1517, 1520])
+/** Error numbers of a partition that does not exist: another program renamed or dropped it after it was listed. */
+const GONE = new Set([1507, 1735])
+/** Error numbers if a name is taken, too, or if bounds do not increase: another program was faster. */
+const CONFLICTS = new Set([1481, 1493, ...GONE, 1517, 1520])
 
 type Plan =
   { readonly is: 'there' } | { readonly is: 'made'; readonly alteration: Alteration; readonly options: string | null }
@@ -74,7 +76,9 @@ export async function makeMysqlPartitions(
         tries += done.tries
       } catch (error) {
         if (isStop(error, request)) return reported()
-        if (!CONFLICTS.has(mysqlErrorNumber(error) ?? 0) || performance.now() > until) throw error
+        const number = mysqlErrorNumber(error) ?? 0
+        if (!CONFLICTS.has(number)) throw error
+        if (performance.now() > until) throw GONE.has(number) ? keepsChanging(table, error) : error
         // Another program changed the partitions: read them again. If it took a planned name, the next plan refuses it.
         await sleep(50)
         continue

@@ -1,7 +1,7 @@
 /** Creates missing partitions. If another session changes the table meanwhile, it inspects the table again. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
-import { isStop } from '../../../../model/partition/maintenance-port.ts'
+import { isStop, keepsChanging } from '../../../../model/partition/maintenance-port.ts'
 import type {
   NewPartition,
   Made,
@@ -77,21 +77,31 @@ class Making {
   }
 
   async run(): Promise<void> {
+    const inspected = new Set<string>()
     for (let inspections = 1; ; inspections++) {
       const now = await this.#inspect()
-      await clearLeftOver(this.#session, this.#lockRetry, now.identity)
-      const options = await canonicalOptions(this.#session, now, this.#request.partitions)
-      const others = options.filter((request) => !this.#made.some(({ from }) => from === request.from))
-      const { missing, there } = await stillWanted(this.#session, now, others)
-      this.#there = there
-      if (missing.length === 0) return
+      inspected.add(this.#partitionsOfOthers(now))
       try {
-        await this.#make(now, missing)
+        await clearLeftOver(this.#session, this.#lockRetry, now.identity)
+        const options = await canonicalOptions(this.#session, now, this.#request.partitions)
+        const others = options.filter((request) => !this.#made.some(({ from }) => from === request.from))
+        const { missing, there } = await stillWanted(this.#session, now, others)
+        this.#there = there
+        if (missing.length > 0) await this.#make(now, missing)
         return
       } catch (error) {
-        if (inspections === MAX_INSPECTIONS || !this.#session.alive || !isChange(error)) throw error
+        if (!this.#session.alive || !isChange(error)) throw error
+        if (inspections < MAX_INSPECTIONS) continue
+        // If all inspections found the same partitions, the server refuses the statement for another reason.
+        throw error instanceof Changed || inspected.size > 1 ? keepsChanging(this.#request.table, error) : error
       }
     }
+  }
+
+  #partitionsOfOthers({ partitions }: RangedTable): string {
+    const own = this.#made.map(({ name }) => tableText(name))
+    const others = partitions.filter(({ name }) => !own.includes(tableText(name)))
+    return JSON.stringify(others.map(({ identity, name }) => [identity, name]))
   }
 
   made(): Made {
