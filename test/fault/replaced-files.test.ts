@@ -14,11 +14,11 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 const ROWS = 60
 const fileOf = ({ url, system }: Place): string => url.slice(`${system}:///`.length)
 
-async function makeSource(): Promise<Place> {
-  const place = await makePlace('sqlite', folder)
-  const values = Array.from({ length: ROWS }, (_, i) => `(${i}, 'v${i}')`).join(', ')
+async function makeSource(system: 'sqlite' | 'duckdb' = 'sqlite', of = 'v'): Promise<Place> {
+  const place = await makePlace(system, folder)
+  const values = Array.from({ length: ROWS }, (_, i) => `(${i}, '${of}${i}')`).join(', ')
   await place.sql(
-    'PRAGMA journal_mode = wal',
+    ...(system === 'sqlite' ? ['PRAGMA journal_mode = wal'] : []),
     'CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)',
     `INSERT INTO t VALUES ${values}`,
   )
@@ -72,6 +72,32 @@ describe.each(['sqlite', 'duckdb'] as const)('a %s file', (system) => {
     expect(ran.finished).toMatchObject({ exitCode: 4, error: { code: 'TARGET_IO' } })
     expect(await target.rows('SELECT count(*) FROM t')).toEqual([['0']])
   })
+})
+
+describe.each(['sqlite', 'duckdb'] as const)('a %s file as source', (system) => {
+  it.each(['removed', 'replaced'] as const)(
+    'that is %s ends the copy, and the hints lead to a whole one',
+    async (how) => {
+      const source = await makeSource(system)
+      const other = await makeSource(system, 'w')
+      const target = await makePlace('sqlite', folder)
+      const replace = (): void => {
+        removed(source)
+        renameSync(fileOf(other), fileOf(source))
+      }
+      const ran = await perform(copyOf(source, target, 't', { chunkRows: 10, workers: 1 }), {
+        onEvent: at('chunk.done', how === 'removed' ? () => removed(source) : replace),
+      })
+      expect(ran.finished).toMatchObject({ exitCode: 3, error: { code: 'SOURCE_GONE' } })
+      if (how === 'removed') replace()
+      const again = await perform(copyOf(source, target, 't'))
+      const hint = expect.stringContaining('--restart --on-existing upsert') as unknown
+      expect(again.finished).toMatchObject({ error: { code: 'PLAN_CHANGED', hint } })
+      const restarted = await perform(copyOf(source, target, 't', { restart: true, onExisting: 'upsert' }))
+      expect(restarted.finished.exitCode).toBe(0)
+      expect(await target.rows("SELECT count(*) FROM t WHERE v LIKE 'w%'")).toEqual([[String(ROWS)]])
+    },
+  )
 })
 
 describe('a followed sqlite file', { timeout: 90_000 }, () => {

@@ -28,7 +28,9 @@ export class OpenPath {
       `the database file was ${now === undefined ? 'removed' : 'replaced by another file'} while it was open`,
       {
         where: this.#label,
-        reason: isTarget ? 'rows that this run wrote may be in the old file only' : 'the rest can no longer be read',
+        reason: isTarget
+          ? 'rows that this run wrote may be in the old file only'
+          : 'rows that this run read are of the old file',
         hint: isTarget
           ? 'find out which program did that, then run the same command again: it uses the file that has this path then'
           : 'find out which program did that, then run the same command again: it says how to continue',

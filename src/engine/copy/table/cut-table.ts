@@ -66,7 +66,12 @@ export async function reconcilePlan(
   })
 }
 
-function hintOf(reason: string, { cut }: TablePlan): string {
+function hintOf(reason: string, { cut, target }: TablePlan): string {
+  // Chunks of another database, or of a file that was replaced, are no part of a copy of this one.
+  if (reason.startsWith('source: ')) {
+    const overwrite = cut === 'key' ? '; or overwrite its rows with --restart --on-existing upsert' : ''
+    return `name the source of the earlier run; if this one is right, empty ${tableText(target.table)} and begin again with --restart${overwrite}`
+  }
   // Users who set this option mostly have existing rows in the target, so advise a comparison.
   if (reason.startsWith('on-existing: ') && cut === 'key')
     return 'copy it as before, with --again if the target has rows: it compares them with the source and repairs what differs'

@@ -134,11 +134,11 @@ class DuckdbCopy implements CopyStore {
     const session = await connect(this.#opened)
     try {
       // A file open for reading has no writer. Without a transaction, a failed statement affects no other.
-      if (this.#opened.side === 'source') return new DuckdbView(session)
+      if (this.#opened.side === 'source') return new DuckdbView(session, this.#path)
       await session.begin()
       // The first read fixes the snapshot of the transaction.
       await session.rows('SELECT count(*) FROM duckdb_tables()', [], { signal })
-      return new DuckdbView(session)
+      return new DuckdbView(session, this.#path)
     } catch (error) {
       session.close()
       throw error

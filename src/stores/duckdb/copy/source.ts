@@ -19,6 +19,7 @@ import type {
 } from '../../../model/copy/source-port.ts'
 import { keyColumns, keyOrder, keyBounds, lastKey, rangeCondition, type SqlCondition } from '../../common/key-ranges.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
+import type { OpenPath } from '../../common/open-path.ts'
 import { regrouped } from '../../common/regrouped.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { isDuckdbRowError } from '../errors.ts'
@@ -32,10 +33,15 @@ import type { DuckdbCopySession } from './session.ts'
 export class DuckdbView implements SourceView {
   readonly point: ReadPoint = { view: randomUUID(), at: new Date().toISOString() }
   readonly #session: DuckdbCopySession
+  readonly #path: OpenPath
 
-  /** @param session used by no other code, in a transaction if the file was opened for writing; closed with the view */
-  constructor(session: DuckdbCopySession) {
+  /**
+   * @param session used by no other code, in a transaction if the file was opened for writing; closed with the view
+   * @param path of the file: rows are refused if another file has it at the end of a read
+   */
+  constructor(session: DuckdbCopySession, path: OpenPath) {
     this.#session = session
+    this.#path = path
   }
 
   /** @throws SluiceError UNSUPPORTED_KEY for a key that DuckDB cannot convert to text */
@@ -83,11 +89,14 @@ export class DuckdbView implements SourceView {
   async *read(request: RowRequest, size: BatchSize, signal: AbortSignal): AsyncGenerator<RowBatch> {
     await using query = await this.#query(request)
     yield* regrouped(duckdbRows(this.#session, query, signal), size)
+    this.#path.check()
   }
 
   async digest(request: RowRequest, signal: AbortSignal): Promise<Digest> {
     await using query = await this.#query(request)
-    return await duckdbDigest(this.#session, query, false, signal)
+    const digest = await duckdbDigest(this.#session, query, false, signal)
+    this.#path.check()
+    return digest
   }
 
   async counts({ table, ranges, where }: CountRequest, signal: AbortSignal): Promise<readonly bigint[]> {

@@ -117,7 +117,7 @@ class SqliteCopy implements CopyStore {
     throwIfAborted(signal)
     return this.#guard(() => {
       this.#path.check()
-      return sqliteView(openReader(existing(this.#file)), this.label)
+      return sqliteView(openReader(existing(this.#file)), this.label, this.#path)
     }, 'source')
   }
 

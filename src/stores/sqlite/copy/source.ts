@@ -14,6 +14,7 @@ import type { Digest, Row } from '../../../model/copy/rows.ts'
 import { breathe, throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { addStored, type MistypedRows } from '../../common/as-stored.ts'
+import type { OpenPath } from '../../common/open-path.ts'
 import { refuseReordered } from '../../common/column-order.ts'
 import type {
   BatchSize,
@@ -46,15 +47,20 @@ export class SqliteView implements SourceView {
   readonly point: ReadPoint
   readonly #connection: Database.Database
   readonly #label: string
+  readonly #path: OpenPath | null
   readonly #open: Open = new Set()
   readonly #readModes = new Map<string, ReadMode>()
   readonly #shapes = new Map<string, SqliteShape>()
   readonly #spellings = new Spellings(this)
 
-  /** @param connection used by nothing else, and closed with the view; it may be in a transaction already */
-  constructor(connection: Database.Database, label: string) {
+  /**
+   * @param connection used by nothing else, and closed with the view; it may be in a transaction already
+   * @param path of a file whose rows are refused if another file has its path at the end of a read
+   */
+  constructor(connection: Database.Database, label: string, path: OpenPath | null = null) {
     this.#connection = connection
     this.#label = label
+    this.#path = path
     this.#guard(null, () => {
       // If a snapshot was already taken, the view shows that one.
       if (!connection.inTransaction) connection.exec('BEGIN')
@@ -99,6 +105,7 @@ export class SqliteView implements SourceView {
 
   async *read(request: RowRequest, size: BatchSize, signal: AbortSignal): AsyncGenerator<RowBatch> {
     yield* regrouped(this.#slices(request, signal), size)
+    this.#path?.check()
   }
 
   async digest(request: RowRequest, signal: AbortSignal): Promise<Digest> {
@@ -109,6 +116,7 @@ export class SqliteView implements SourceView {
     }
     // If the view is closed meanwhile, the iteration ends as usual, and the checksum would lack rows.
     if (!this.#connection.open) throw new Error('the snapshot was closed while its checksum was computed')
+    this.#path?.check()
     return sum.digest()
   }
 
@@ -279,9 +287,9 @@ export class SqliteView implements SourceView {
  * Opens a view. Its connection is closed with the view, or at once if the view cannot begin.
  * @throws SluiceError of the source
  */
-export function sqliteView(connection: Database.Database, label: string): SourceView {
+export function sqliteView(connection: Database.Database, label: string, path: OpenPath | null = null): SourceView {
   try {
-    return new SqliteView(connection, label)
+    return new SqliteView(connection, label, path)
   } catch (error) {
     connection.close()
     throw error
