@@ -4,6 +4,7 @@
  * writes.
  */
 import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
+import { againAfterCleanup, removedFile } from '../../delta/removed-files.ts'
 import { readCheckpoint } from '../../delta/checkpoint.ts'
 import { readCommit, type CommitBytes } from '../../delta/commit-lines.ts'
 import {
@@ -47,20 +48,11 @@ const MAX_ROWS_OF_A_VERSION = 25_000
  * NO_SPACE …); the failure is recorded in `migration_status` if the catalog can still be written
  */
 export async function importTable(options: ImportOptions): Promise<ImportResult> {
-  const removed = new Set<string>()
   const seen: Seen = { listing: null }
-  for (;;) {
+  return await againAfterCleanup((isFirst) => {
     // Older commits are listed again after a cleanup: only a whole listing shows which ones are gone.
-    const again = removed.size === 0 ? {} : { olderCompared: false }
-    try {
-      return await importOnce({ ...options, ...again }, seen)
-    } catch (error) {
-      const file = removedFile(error)
-      // A file that is gone although the log was listed again was not removed by a cleanup.
-      if (file === null || removed.has(file)) throw error
-      removed.add(file)
-    }
-  }
+    return importOnce({ ...options, ...(isFirst ? {} : { olderCompared: false }) }, seen)
+  })
 }
 
 /** The listing of the last attempt; null before the first one. */
@@ -347,12 +339,6 @@ class ImportRun {
 function storedVersions({ kind, head }: Start): Versions | null {
   if (kind === 'rebase' || head === null || head.currentVersion === null) return null
   return { tableId: head.tableId, from: head.historyFrom ?? 0, to: head.currentVersion }
-}
-
-/** The file of the log that is gone, if that is why an import failed; else null. */
-function removedFile(error: unknown): string | null {
-  if (!(error instanceof SluiceError)) return null
-  return error.code === 'SOURCE_GONE' ? (error.where ?? error.message) : removedFile(error.cause)
 }
 
 function changedLog(label: string): SluiceError {

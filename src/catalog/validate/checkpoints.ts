@@ -1,4 +1,5 @@
 /** Compares chosen checkpoints with the replay of the log at their versions, one at a time in the scratch database. */
+import { areRemoved } from '../../delta/removed-files.ts'
 import { intervalMs, TOMBSTONE_RETENTION_MS } from '../../delta/retention.ts'
 import type { LogStore } from '../../model/lake/log-store.ts'
 import { throwIfAborted, type Interrupt } from '../../shared/abort.ts'
@@ -64,27 +65,33 @@ export async function checkCheckpoints(
   const unread = able.filter((one) => broken.has(one))
   const sound = able.filter((one) => !broken.has(one))
   const chosen = choose(sound, limit, random)
-  let inspected = 0
+  const ended = { compared: 0, unreadable: 0, removed: 0 }
   for (const checkpoint of [...unread, ...chosen]) {
     throwIfAborted(at.interrupt.stop)
-    if (await checkOne(at, checkpoint, broken.get(checkpoint), now)) inspected++
+    ended[await checkOne(at, checkpoint, broken.get(checkpoint), now)]++
   }
+  const { compared: inspected, unreadable, removed } = ended
   if (chosen.length < sound.length) {
     report.notes.push(`${inspected} of ${able.length} checkpoints were compared with the commits; more with --samples`)
   }
-  const unreadable = unread.length + chosen.length - inspected
-  return { inspected, unreadable, all: all.length, notJudged: all.length - able.length }
+  return { inspected, unreadable, all: all.length - removed, notJudged: all.length - able.length }
 }
 
-/** @returns true if the checkpoint was read and compared */
-async function checkOne(at: At, checkpoint: Checkpoint, broken: string | undefined, now: number): Promise<boolean> {
+type CheckpointEnd = 'compared' | 'unreadable' | 'removed'
+
+async function checkOne(
+  at: At,
+  checkpoint: Checkpoint,
+  broken: string | undefined,
+  now: number,
+): Promise<CheckpointEnd> {
   const { log, scratch, report } = at
   const { version } = checkpoint
   const name = checkpoint.files[0]?.name ?? 'checkpoint'
   const signal = at.interrupt.abort
-  const unreadable = async (message: string): Promise<false> => {
+  const unreadable = async (message: string): Promise<'unreadable'> => {
     await report.value(version, 'checkpoint: readable', name, 'file', message.split('\n', 1)[0], 'readable', SIDES)
-    return false
+    return 'unreadable'
   }
   if (broken !== undefined) return unreadable(broken)
   try {
@@ -95,13 +102,17 @@ async function checkOne(at: At, checkpoint: Checkpoint, broken: string | undefin
       await storeCanonicalPaths(scratch, log.root)
     } catch (error) {
       if (!(error instanceof SluiceError) || error.kind !== 'source' || error.retryable) throw error
+      if (await areRemoved(log, checkpoint.files, error, signal)) {
+        report.notes.push(`checkpoint ${version} was removed meanwhile and was not compared`)
+        return 'removed'
+      }
       return await unreadable(error.message)
     }
     const expiry = await expiryAt(scratch, version, now)
     for (const comparison of checkpointComparisons(version, expiry)) {
       await report.compare(version, comparison.check, name, [comparison], SIDES)
     }
-    return true
+    return 'compared'
   } finally {
     await forgetCheckpoint(scratch, version, LINE_SOURCE.witness)
   }

@@ -4,6 +4,7 @@
  * checksum files, `_last_checkpoint` and chosen checkpoints are compared with the replay, and ranges with the
  * statistics from which they were built.
  */
+import { againAfterCleanup, removedFile } from '../../delta/removed-files.ts'
 import type { LogStore } from '../../model/lake/log-store.ts'
 import type { Emit } from '../../model/run/event.ts'
 import { throwIfAborted, type Interrupt } from '../../shared/abort.ts'
@@ -92,6 +93,11 @@ const STATE_AT = {
  * cannot be read; errors of the stores; the interrupt's reason
  */
 export async function validateTable(options: ValidationOptions): Promise<ValidationResult> {
+  // The whole log is loaded before the first event, and no later read throws SOURCE_GONE: no event is emitted twice.
+  return await againAfterCleanup(() => compareOnce(options))
+}
+
+async function compareOnce(options: ValidationOptions): Promise<ValidationResult> {
   const long = new LongLines(options.tableId, options.log.label)
   try {
     return await compareTable(options, long)
@@ -160,7 +166,14 @@ async function compareTable(options: ValidationOptions, long: LongLines): Promis
   await noteTimes(scratch, report)
   const ofCatalog = report.differences
   const at = { log, scratch, report, signal }
-  for (const version of versions) if (loaded.folder.crcs.has(version)) await checkCrc(at, version)
+  for (const version of versions) {
+    if (!loaded.folder.crcs.has(version)) continue
+    await checkCrc(at, version).catch((error: unknown) => {
+      const file = removedFile(error)
+      if (file === null) throw error
+      report.notes.push(`${file} was removed meanwhile and was not compared`)
+    })
+  }
   // In a store with folders, the listing leaves out a folder named `_last_checkpoint`. So always try to read this name:
   // a folder then causes an error, which becomes a note.
   if (loaded.folder.hasLastCheckpoint || log.requests === undefined) {

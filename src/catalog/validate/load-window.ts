@@ -1,5 +1,6 @@
 /** Loads the files of the log that a validation needs into the scratch database: base, commits and history. */
 import { LOG_FOLDER } from '../../delta/log-path.ts'
+import { areRemoved } from '../../delta/removed-files.ts'
 import { canonicalPath } from '../../delta/paths.ts'
 import type { LogStore } from '../../model/lake/log-store.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -61,6 +62,7 @@ export async function loadLog(
       return true
     } catch (error) {
       if (!(error instanceof SluiceError) || error.kind !== 'source' || error.retryable) throw error
+      if (await areRemoved(log, checkpoint.files, error, signal)) throw error
       broken.set(checkpoint, error.message)
       await forgetCheckpoint(scratch, checkpoint.version, source)
       return false

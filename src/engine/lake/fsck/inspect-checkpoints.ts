@@ -13,6 +13,8 @@ import { checkpointsForHint, hintFault, inspectHint } from '../../../delta/last-
 import type { CheckpointFiles } from '../../../delta/listing.ts'
 import { LAST_CHECKPOINT, LOG_FOLDER, logPathOf, SIDECAR_FOLDER } from '../../../delta/log-path.ts'
 import { canonicalPath, dvId } from '../../../delta/paths.ts'
+import { areRemoved } from '../../../delta/removed-files.ts'
+import type { LogStore } from '../../../model/lake/log-store.ts'
 import type { ParquetFooters } from '../../../model/lake/parquet-footers.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -109,9 +111,15 @@ function unreadableFinding(checkpoint: CheckpointFiles, path: string, why: strin
   return { level: 'finding', kind: 'checkpoint-unreadable', path, detail }
 }
 
-/** @throws `error` if the checkpoint did not cause it */
-function asFinding(error: unknown, checkpoint: CheckpointFiles): Finding {
+/** @throws `error` if the checkpoint did not cause it, or was removed after it was listed */
+async function asFinding(
+  store: LogStore,
+  error: unknown,
+  checkpoint: CheckpointFiles,
+  signal: AbortSignal,
+): Promise<Finding> {
   if (!(error instanceof SluiceError) || error.kind !== 'source' || error.retryable) throw error
+  if (await areRemoved(store, checkpoint.files, error, signal)) throw error
   const name = checkpoint.files[0]?.name ?? ''
   const where = error.where?.startsWith(`${LOG_FOLDER}/`) === true ? error.where.replace(/:\d+$/, '') : logPathOf(name)
   return unreadableFinding(checkpoint, where, error.message)
@@ -188,7 +196,7 @@ async function inspect(
     return sums
   } catch (error) {
     throwIfAborted(signal)
-    found(asFinding(error, checkpoint))
+    found(await asFinding(store, error, checkpoint, signal))
     return null
   }
 }
@@ -223,7 +231,7 @@ async function inspectSidecars(
       }
     } catch (error) {
       throwIfAborted(signal)
-      wrong(asFinding(error, checkpoint))
+      wrong(await asFinding(store, error, checkpoint, signal))
       continue
     }
     for (const { path, sizeInBytes } of sidecars) {

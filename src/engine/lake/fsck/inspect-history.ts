@@ -9,6 +9,7 @@ import { RowCommitVersions } from '../../../delta/fsck/row-ids.ts'
 import { gapText, type Gaps } from '../../../delta/gaps.ts'
 import { commitName, logPathOf } from '../../../delta/log-path.ts'
 import { canonicalPath, dvId } from '../../../delta/paths.ts'
+import { removedFile } from '../../../delta/removed-files.ts'
 import { fileKey } from '../../../delta/replay.ts'
 import type { Snapshot } from '../../../delta/snapshot.ts'
 import { inCommitRule, inCommitTimeOf, type InCommitRule } from '../../../delta/timestamps.ts'
@@ -43,6 +44,16 @@ export type HistoryCounts = {
   readonly highRowVersions: readonly Finding[]
   /** Commits without an in-commit timestamp, or with one that is not above the previous one. */
   readonly badTimestamps: readonly Finding[]
+}
+
+/** The blocks of a commit that no version needs; none if a cleanup has removed it since the log was listed. */
+async function* unlessRemoved<T>(blocks: AsyncIterable<T>, onRemoved: () => void): AsyncGenerator<T> {
+  try {
+    yield* blocks
+  } catch (error) {
+    if (removedFile(error) === null) throw error
+    onRemoved()
+  }
 }
 
 /**
@@ -91,6 +102,7 @@ export async function inspectHistory(
   }
   let changeFiles = 0
   let changeGone = 0
+  let removed = 0
   progress.begin('history', commits.length)
   for (const { name: commit, version } of commits) {
     await breathe()
@@ -101,7 +113,8 @@ export async function inspectHistory(
       const detail = 'the commit begins with a byte order mark (U+FEFF): some readers refuse it, others skip it'
       withByteOrderMark.push({ level, kind: 'byte-order-mark', path: logPathOf(commit), detail })
     }
-    for await (const block of readLog(store, commit, { signal, kinds: KINDS, onMark })) {
+    const lines = readLog(store, commit, { signal, kinds: KINDS, onMark })
+    for await (const block of version <= base ? unlessRemoved(lines, () => removed++) : lines) {
       for (const { action, raw } of block) {
         doubled.state(action, logPathOf(commit), raw)
         required.take(action.kind, raw)
@@ -126,7 +139,7 @@ export async function inspectHistory(
     times.endCommit(version, logPathOf(commit))
   }
   return {
-    commits: commits.length,
+    commits: commits.length - removed,
     gone: older.gone.size,
     unreadableBelow: older.unreadableBelow,
     changeFiles,

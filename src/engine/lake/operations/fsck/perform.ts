@@ -8,6 +8,7 @@ import { schemaRefusals } from '../../../../delta/fsck/schema-refusals.ts'
 import { dvId } from '../../../../delta/paths.ts'
 import type { ListedFiles } from '../../../../delta/fsck/listed-files.ts'
 import { RandomSample } from '../../../../delta/fsck/sample.ts'
+import { againAfterCleanup } from '../../../../delta/removed-files.ts'
 import { retentionOf } from '../../../../delta/retention.ts'
 import { dec } from '../../../../model/run/event.ts'
 import { breathe } from '../../../../shared/abort.ts'
@@ -32,13 +33,32 @@ import type { fsck, FsckOperation } from './declaration.ts'
 type FsckRun = RunOf<typeof fsck>
 
 export async function performFsck(operation: FsckOperation, run: FsckRun): Promise<Ending> {
-  const { ending, tableId, record } = await withSubject(operation, run, async (subject) => {
-    const check = new Check(operation, subject, run)
-    return { ending: await check.run(), tableId: subject.catalog?.tableId ?? null, record: check.record() }
+  const once = { ...run, emit: withoutRepeats(run.emit) }
+  const check = (): Promise<{ ending: Ending; tableId: string | null; record: Omit<FsckRecord, 'tableId'> }> =>
+    withSubject(operation, run, async (subject) => {
+      const checking = new Check(operation, subject, once)
+      return { ending: await checking.run(), tableId: subject.catalog?.tableId ?? null, record: checking.record() }
+    })
+  const { ending, tableId, record } = await againAfterCleanup(check, (file) => {
+    const message = `another program removed ${file} after the log was listed: the check begins again`
+    run.emit({ type: 'log', level: 'note', table: operation.table, message })
   })
   if (tableId === null || operation.catalog === undefined) return ending
   await store(operation.catalog, run, { tableId, ...record })
   return ending
+}
+
+/** A check that begins again reports its earlier results only once. */
+function withoutRepeats(emit: FsckRun['emit']): FsckRun['emit'] {
+  const emitted = new Set<string>()
+  return (event) => {
+    if (event.type === 'fsck.finding' || event.type === 'fsck.checked') {
+      const text = JSON.stringify(event)
+      if (emitted.has(text)) return
+      emitted.add(text)
+    }
+    emit(event)
+  }
 }
 
 /** Stores the findings in the catalog. If this fails, as in a read-only catalog, it only warns. */
