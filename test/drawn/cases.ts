@@ -153,4 +153,18 @@ export const CASES: readonly Case[] = [
     key: [0],
     expected: 'ROWS_ASIDE',
   },
+  {
+    why: 'an infinite number in a column of SQLite without a type came back from a text as this text',
+    from: 'sqlite',
+    to: 'mysql',
+    columns: [{ name: 'c0', type: 'BIT', values: ['-9e999', '-0.0'] }],
+    expected: 'ROWS_ASIDE',
+  },
+  {
+    why: 'the same of D1',
+    from: 'd1',
+    to: 'duckdb',
+    columns: [{ name: 'c0', type: 'BIT', values: ['-9e999', '-0.0'] }],
+    expected: 'ROWS_ASIDE',
+  },
 ]

@@ -155,9 +155,11 @@ describe('decimals in doubles', () => {
         const bound = binderOf({ kind: 'decimal', precision, scale }, 'real')(given)
         expect(typeof bound).toMatch(/^(?:number|bigint)$/)
         const stored = Number(bound)
-        const column = { type: { kind: 'decimal', precision, scale } } as const
+        const column = { native: 'DECIMAL_REAL', type: { kind: 'decimal', precision, scale } } as const
         expect(sqliteCellReaderOf(column, column.type)(stored)).toBe(given)
-        expect(sqliteCellReaderOf({ type: { kind: 'float', bits: 64 } }, column.type)(stored)).toBe(given)
+        expect(sqliteCellReaderOf({ native: 'REAL', type: { kind: 'float', bits: 64 } }, column.type)(stored)).toBe(
+          given,
+        )
         // The same number exactly, calculated with integers.
         const back = rational(canonicalDecimal(String(stored)))
         const [up, down] = scale >= 0 ? [1n, 10n ** BigInt(scale)] : [10n ** BigInt(-scale), 1n]

@@ -15,4 +15,6 @@ export type ReadColumn = {
   readonly exact?: true
   /** With `exact`: refuses another spelling of times, too, where a key or constraint of the table compares the text. */
   readonly spelled?: true
+  /** Set for numbers that become texts. */
+  readonly intoText?: true
 }

@@ -87,11 +87,12 @@ export function writtenCells({ columns, checked }: Pick<TablePlan, 'columns' | '
 }
 
 export function plannedReadColumns({ columns }: Pick<TablePlan, 'columns'>): readonly ReadColumn[] {
-  return columns.map(({ from, as, source, codec }) => ({
+  return columns.map(({ from, as, source, target, codec }) => ({
     name: from,
     as,
     column: source,
     ...(codec === undefined ? {} : { codec }),
+    ...(as.kind === 'decimal' && target.type.kind === 'text' ? { intoText: true } : {}),
   }))
 }
 

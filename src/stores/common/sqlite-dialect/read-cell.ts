@@ -12,7 +12,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { SqlValue } from '../../../model/run/sql-port.ts'
 import { literalOf, type StoredValue } from './any.ts'
 import { binderOf, type Binder } from './bind.ts'
-import { affinityOf, type Affinity } from './types.ts'
+import { affinityOf, sqliteColumnType, type Affinity } from './types.ts'
 
 export type CellReader = (stored: StoredValue) => Exclude<Cell, null>
 
@@ -20,9 +20,14 @@ const LARGEST = 2 ** 63
 
 /**
  * @param as the type in which values are transferred: the column's own, or one that the plan allows
+ * @param intoText as `ReadColumn.intoText`
  * @throws (the function) SluiceError VALUE_REFUSED if a value is not of the column's type
  */
-export function sqliteCellReaderOf({ type }: Pick<Column, 'type'>, as: ColumnType): CellReader {
+export function sqliteCellReaderOf(
+  { type, native }: Pick<Column, 'type' | 'native'>,
+  as: ColumnType,
+  intoText = false,
+): CellReader {
   if (as.kind === 'native' && as.name === 'any') return literalOf
   const convert = storedConverter(type, as)
   switch (type.kind) {
@@ -39,7 +44,10 @@ export function sqliteCellReaderOf({ type }: Pick<Column, 'type'>, as: ColumnTyp
       return (stored) => convert(exactly(withoutBytes('a number', stored)))
     case 'decimal':
       // If source and target column are declared alike, the text is transferred as it is stored.
-      return as.kind === 'native' ? (stored) => convert(withoutBytes('a number', stored)) : decimalReader(type, convert)
+      if (as.kind === 'native') return (stored) => convert(withoutBytes('a number', stored))
+      return intoText && sqliteColumnType(native) === null
+        ? finite(decimalReader(type, convert))
+        : decimalReader(type, convert)
     case 'timestamp':
       return type.zone && as.kind === 'timestamp' && !as.zone
         ? inUtc(convert)
@@ -60,7 +68,10 @@ export function exactReader(
   as: ColumnType,
   isSpelled = false,
 ): CellReader {
-  const read = sqliteCellReaderOf({ type: type.kind === 'timestamp' && as.kind === 'timestamp' ? type : as }, as)
+  const read = sqliteCellReaderOf(
+    { native, type: type.kind === 'timestamp' && as.kind === 'timestamp' ? type : as },
+    as,
+  )
   if (read === literalOf) return read
   const affinity = affinityOf(native, true)
   const bind = binderOf(as, affinity)
@@ -114,6 +125,15 @@ function textReader(convert: Normalizer): CellReader {
     if (typeof stored === 'number' && !Number.isFinite(stored)) return wrongClass('text', stored)
     return convert(withoutBytes('text', stored))
   }
+}
+
+/**
+ * For a column without a type. When its texts are copied back, SQLite makes the text of a finite number a number again,
+ * and keeps that of an infinite one.
+ */
+function finite(read: CellReader): CellReader {
+  return (stored) =>
+    typeof stored === 'number' && !Number.isFinite(stored) ? wrongClass('a finite number', stored) : read(stored)
 }
 
 function withoutBytes(what: string, stored: StoredValue): string | number | bigint {

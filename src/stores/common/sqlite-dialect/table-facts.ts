@@ -73,13 +73,13 @@ export function rowidColumn(columns: readonly SqliteColumnInfo[], hasPrimaryInde
  * The column of a row of `pragma_table_xinfo`; its collation is read separately.
  * @param alias the column that is the rowid
  * @param inferred the type that the rows show; undefined if the declared one is right
- * @param options `ofNone`: the column also gets its declared type (`typeOfNone`) if its type was inferred
+ * @param strict true if the table is STRICT
  */
 export function sqliteColumnOf(
   { name, type: native, notnull, dflt_value: initial, hidden }: SqliteColumnInfo,
   alias: string | null,
   inferred: ColumnType | undefined,
-  { strict = false, ofNone = false }: { readonly strict?: boolean; readonly ofNone?: boolean } = {},
+  strict = false,
 ): Column {
   const declared = sqliteColumnType(native) ?? ANY
   const type = inferred ?? declared
@@ -88,7 +88,7 @@ export function sqliteColumnOf(
     name,
     type,
     native,
-    ...(isInferred && ofNone ? { typeOfNone: declared } : {}),
+    ...(isInferred ? { typeOfNone: declared } : {}),
     ...sortedAsOf(native, type),
     ...spelledOf(type),
     ...exactOf(native, declared, { isInferred, strict }),

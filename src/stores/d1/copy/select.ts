@@ -114,7 +114,7 @@ export function d1Decoder(
   const steps = columns.map((column) => {
     const form = formOf(column)
     const plain = form === 'text' && column.column.type.kind === 'text' && isPlainType(column.as)
-    return { name: column.name, form, plain, read: sqliteCellReaderOf(column.column, column.as) }
+    return { name: column.name, form, plain, read: sqliteCellReaderOf(column.column, column.as, column.intoText) }
   })
   const refusal = (column: string, values: D1Row, from: number, cause: SluiceError): SluiceError => {
     const where = `${table}.${column}, row ${values.slice(0, from).map(shownPlace).join(', ')}`

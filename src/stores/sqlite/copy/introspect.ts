@@ -79,7 +79,7 @@ function columnSpecs(
   )
   return infos.map((info): Column => {
     const inferred = inferredIn(connection, table, info) ?? undefined
-    const column = sqliteColumnOf(info, alias, inferred, { strict, ofNone: true })
+    const column = sqliteColumnOf(info, alias, inferred, strict)
     const collation = collations.get(info.name)
     return collation === undefined ? column : { ...column, collation: collation ?? 'unknown' }
   })

@@ -20,12 +20,14 @@ export type ScanColumn = {
   readonly exact?: true
   /** See `ReadColumn.spelled`. */
   readonly spelled?: true
+  /** See `ReadColumn.intoText`. */
+  readonly intoText?: true
 }
 
 type Decode = (bytes: Uint8Array) => string | null
 
-export function sqliteCellReader({ column, as, exact, spelled }: ScanColumn): CellReader {
-  return exact === true ? exactReader(column, as, spelled) : sqliteCellReaderOf(column, as)
+export function sqliteCellReader({ column, as, exact, spelled, intoText }: ScanColumn): CellReader {
+  return exact === true ? exactReader(column, as, spelled) : sqliteCellReaderOf(column, as, intoText)
 }
 
 export type SqliteScan = {
