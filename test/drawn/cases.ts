@@ -167,4 +167,11 @@ export const CASES: readonly Case[] = [
     columns: [{ name: 'c0', type: 'BIT', values: ['-9e999', '-0.0'] }],
     expected: 'ROWS_ASIDE',
   },
+  {
+    why: 'a key of hstore, which has no operator <, ended --again with the message of the server',
+    from: 'postgresql',
+    to: 'duckdb',
+    columns: [{ name: 'c0', type: 'hstore', values: [`'"a b"=>"", c=>NULL'`] }],
+    key: [0],
+  },
 ]

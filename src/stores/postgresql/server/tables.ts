@@ -190,7 +190,10 @@ function columnsSql(oids: string, version: number): string {
     WHERE a.attrelid = ANY (${oids}) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attrelid, a.attnum`
 }
 
-/** SQL of the unique indexes on plain columns, the preferred key first. */
+/**
+ * SQL of the unique indexes on plain columns, the preferred key first. Without those of a type that is not compared by
+ * `<`, as hstore is not: its rows cannot be divided into ranges.
+ */
 function indexesSql(oids: string): string {
   return `
     SELECT i.indrelid, i.indisprimary, pg_catalog.json_agg(a.attname ORDER BY k.n),
@@ -199,6 +202,12 @@ function indexesSql(oids: string): string {
       CROSS JOIN LATERAL pg_catalog.generate_series(0, i.indnkeyatts - 1) AS k (n)
       JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k.n]
     WHERE i.indrelid = ANY (${oids}) AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
+      AND NOT EXISTS (
+        SELECT FROM pg_catalog.generate_series(0, i.indnkeyatts - 1) AS g (at)
+          JOIN pg_catalog.pg_opclass c ON c.oid = i.indclass[g.at] AND c.opcdefault
+          JOIN pg_catalog.pg_amop s ON s.amopfamily = c.opcfamily AND s.amopstrategy = 1
+            AND s.amoplefttype = c.opcintype AND s.amoprighttype = c.opcintype
+          JOIN pg_catalog.pg_operator p ON p.oid = s.amopopr AND p.oprname <> '<')
     GROUP BY i.indrelid, i.indexrelid, i.indisprimary, x.relname
     ORDER BY i.indrelid, i.indisprimary DESC, pg_catalog.bool_or(NOT a.attnotnull),
       pg_catalog.bool_or(a.attcollation <> 0::oid AND a.attcollation <> i.indcollation[k.n]), count(*), x.relname`
