@@ -174,4 +174,10 @@ export const CASES: readonly Case[] = [
     columns: [{ name: 'c0', type: 'hstore', values: [`'"a b"=>"", c=>NULL'`] }],
     key: [0],
   },
+  {
+    why: 'the largest number of a float(10,2), which MySQL stores as a larger one, was refused by the same type',
+    from: 'mysql',
+    to: 'mysql',
+    columns: [{ name: 'c0', type: 'float(10,2)', values: ['4294967295', '-99999999.99', '99999999'] }],
+  },
 ]

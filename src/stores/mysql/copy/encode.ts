@@ -69,9 +69,9 @@ function encoderFor(native: string, flavour: 'mysql' | 'mariadb'): Encoder {
     case 'decimal':
       return decimal(scale ?? 0)
     case 'float':
-      return rounding(single, scale, Math.fround)
+      return rounding(single, length, scale, Math.fround)
     case 'double':
-      return rounding(double, scale, Number)
+      return rounding(double, length, scale, Number)
     case 'date':
       return day
     case 'datetime':
@@ -181,18 +181,26 @@ function single(cell: Present): SqlValue {
 /**
  * Refuses numbers that FLOAT(M,D) and DOUBLE(M,D) would change without a warning. The server takes the next lower
  * whole number, and adds the rounded difference to it. So a DOUBLE(9,1) stores -0.2 as -0.19999999999999996. It stores
- * -0.19999999999999996 unchanged.
+ * -0.19999999999999996 unchanged. A FLOAT(10,2) stores its largest number, 99999999.99, as 100000000, and refuses this
+ * one: such a cell is sent as the number that the column was given.
  */
-function rounding(encode: Encoder, scale: number | undefined, narrowed: (value: number) => number): Encoder {
-  if (scale === undefined) return encode
+function rounding(
+  encode: Encoder,
+  length: number | undefined,
+  scale: number | undefined,
+  narrowed: (value: number) => number,
+): Encoder {
+  if (length === undefined || scale === undefined) return encode
   const factor = Number(`1e${scale}`)
+  const most = Number(`1e${length - scale}`) - 1 / factor
   return (cell) => {
     const given = Number(cell)
     const floor = Math.floor(given)
     const stored = narrowed(floor + toEven((given - floor) * factor) / factor)
     // NaN and infinity are refused by the encoder, or by the server.
     if (Number.isFinite(stored) && stored !== given) throw new Unfit(`${shown(cell)} would be stored as ${stored}`)
-    return encode(cell)
+    const isMost = Math.abs(given) > most && Math.abs(given) === narrowed(most)
+    return isMost ? Math.sign(given) * most : encode(cell)
   }
 }
 
