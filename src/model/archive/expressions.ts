@@ -5,11 +5,14 @@ export type ExpressionRules = {
   readonly division: 'cuts' | 'keeps'
   /** Where NULL sorts if the statement does not say it: above all values, or below them. */
   readonly nulls: 'above' | 'below'
-  /** Casts that cut a text, which DuckDB does not: those to `char(n)` and `varchar(n)`, also to `char`, or none. */
-  readonly cutsTexts: 'with length' | 'also char' | 'never'
+  /** Casts that are refused, by the text of the statement: its plan does not show them as they are written. */
+  readonly casts: readonly WrittenCast[]
   /** Expressions that are refused, each with its replacement. */
   readonly others: readonly OtherExpression[]
 }
+
+/** A cast to a type. @property written matches the statement without its texts, names in quotes and comments */
+export type WrittenCast = { readonly written: RegExp; readonly what: string; readonly instead: string }
 
 export type OtherExpression = {
   /** Names of the function or operator in DuckDB. */
@@ -25,10 +28,11 @@ export type OtherExpression = {
  * Test of the arguments of a call. `text`: the first is a text. `fraction`: one is a number that may have a fraction.
  * `real`: the first is a floating point number, and the statement reads a column of such numbers. `decimal`: one is a
  * decimal that was computed without a constant such as 1.0. `negative`, `zero`: the second is a constant below 0, or 0.
- * `letters`: the second may be a text with letters; `pattern`: one with a backslash. `moment`: one is a date or time,
- * and none an interval. `boolean`: one is a boolean. `float`: one is a number of single precision; `mixed`: and another
- * is converted to it; `widened`: one is converted to double precision. A number: there are so many arguments.
- * `RegExp`: the first text may match it. `not`: the first has none of these types, named as in DuckDB.
+ * `moment`: one is a date or time, and none an interval. `boolean`: one is a boolean. `float`: one is a number of single
+ * precision; `mixed`: and another is converted to it; `widened`: one is converted to double precision. `quotient`: it is
+ * none of floating point numbers, and may have more than 4 digits more than its dividend. A number: there are so many
+ * arguments. `RegExp`: the first text may match it; `second`: the second is a text that may. `not`: the first has none of
+ * these types, named as in DuckDB.
  */
 export type ArgumentTest =
   | 'text'
@@ -37,24 +41,42 @@ export type ArgumentTest =
   | 'decimal'
   | 'negative'
   | 'zero'
-  | 'letters'
-  | 'pattern'
   | 'moment'
   | 'boolean'
   | 'float'
   | 'mixed'
   | 'widened'
+  | 'quotient'
   | number
   | RegExp
+  | { readonly second: RegExp }
   | { readonly not: readonly string[] }
 
 /** Types whose values all systems write as the same texts; `NULL` is that of NULL itself. */
 export const SAME_TEXTS = ['NULL', 'VARCHAR', 'TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT', 'HUGEINT', 'DATE'] as const
 
+/** A cast that is written as `::type` or `CAST(… AS type)`, without a length. @param types joined by | */
+export const bareCast = (types: string): RegExp =>
+  new RegExp(String.raw`::\s*(?:${types})\b(?!\s*\()|\bas\s+(?:${types})(?=\s*\))`, 'i')
+
+const CUT_TEXT = {
+  what: 'is a cast that cuts the text in the database, and not in DuckDB',
+  instead: 'left(t, 3) has the first 3 characters',
+}
+
+/** Casts to `char(n)` and `varchar(n)`. */
+export const SIZED_TEXT: WrittenCast = {
+  written: /\b(?:nchar|nvarchar|bpchar|varchar|char|character|text|string)(?:\s+varying)?\s*\(\s*\d+\s*\)/i,
+  ...CUT_TEXT,
+}
+
+/** Casts to `char`, which is `char(1)`. */
+export const ONE_CHAR: WrittenCast = { written: bareCast(String.raw`char(?:acter)?(?!\s+varying)`), ...CUT_TEXT }
+
 /** LIKE with a backslash in its pattern. @param system as texts name it */
 export const escapedLike = (system: string): OtherExpression => ({
   names: ['~~', '!~~', '~~*', '!~~*'],
-  where: 'pattern',
+  where: { second: /\\/ },
   what: `has the escape character \\ in ${system}, and none in DuckDB`,
   instead: `t LIKE '10\\%' ESCAPE '\\'`,
 })

@@ -27,7 +27,7 @@ import { castColumn, readableColumn, refusing, wireName } from '../archive/wire-
 import { queryPages } from '../query.ts'
 import { answerFailure, restoreFailure, changedFile, NOT_RESTORED, unreadValue } from './failures.ts'
 import { needsOf, DISABLED_OPTIMIZERS } from './needs.ts'
-import { refuseCutTexts, refuseOtherExpressions } from './other-expressions.ts'
+import { refuseOtherCasts, refuseOtherExpressions } from './other-expressions.ts'
 import { readCsv } from './read-csv.ts'
 import { closeKeys, refuseAlikeKeys, refuseRespelledKeys, sameKey } from './same-key.ts'
 import { QuerySession } from './session.ts'
@@ -62,7 +62,7 @@ export const openDuckdbArchiveQuery: OpenArchiveQuery = async (request) => {
     // Only DuckDB has SUMMARIZE. It adds expressions to the plan that the user did not write, so they are not checked.
     const isSummary = /^\s*SUMMARIZE\b/i.test(request.sql)
     if (request.expressions !== undefined && !isSummary) {
-      refuseCutTexts(request.sql, request.expressions)
+      refuseOtherCasts(request.sql, request.expressions)
       const [[json] = []] = await session.rows(`SELECT json_serialize_plan(${sqlLiteral(request.sql)})`)
       const isReal = ({ name, stored }: QueryColumn): boolean =>
         (stored === 'float' || stored === 'double') && query.needs.columns.has(name)

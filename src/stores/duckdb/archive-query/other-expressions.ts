@@ -6,19 +6,13 @@ import { parsedPlan, type PlanJson } from './needs.ts'
 
 type Node = { readonly [key: string]: PlanJson }
 
-/** A type of texts with its length, which the plan does not have. */
-const SIZED = /\b(?:nchar|nvarchar|bpchar|varchar|char|character|text|string)(?:\s+varying)?\s*\(\s*\d+\s*\)/i
-/** A cast to `char` without a length. */
-const CHAR = /::\s*(?:char|character)\b(?!\s+varying)|\bas\s+(?:char|character)(?=\s*\))/i
-
-/** @throws SluiceError BAD_QUERY for a cast to a text of limited length, if it cuts the text in the source */
-export function refuseCutTexts(sql: string, { cutsTexts }: ExpressionRules): void {
-  if (cutsTexts === 'never') return
+/** @throws SluiceError BAD_QUERY for a cast that has another result in the source */
+export function refuseOtherCasts(sql: string, { casts }: ExpressionRules): void {
   const code = definitionCode(sql)
-  const found = SIZED.exec(code) ?? (cutsTexts === 'also char' ? CHAR.exec(code) : null)
-  if (found === null) return
-  const what = 'is a cast that cuts the text in the database, and not in DuckDB'
-  throw otherAnswer(found[0], what, 'left(t, 3) has the first 3 characters')
+  for (const { written, what, instead } of casts) {
+    const found = written.exec(code)
+    if (found !== null) throw otherAnswer(found[0].trim(), what, instead)
+  }
 }
 
 function otherAnswer(name: string, what: string, hint: string): SluiceError {
@@ -34,11 +28,22 @@ function otherAnswer(name: string, what: string, hint: string): SluiceError {
  * @param readsReal true if the statement reads a column of floating point numbers
  * @throws SluiceError BAD_QUERY
  */
-export function refuseOtherExpressions(plan: string, { others }: ExpressionRules, readsReal: boolean): void {
-  const found = otherIn(parsedPlan(plan), others, readsReal)
+export function refuseOtherExpressions(plan: string, { division, others }: ExpressionRules, readsReal: boolean): void {
+  const parsed = parsedPlan(plan)
+  const found = otherIn(division === 'cuts' ? withCutDivisions(parsed) : parsed, others, readsReal)
   if (found === null) return
   const [name, { what, instead }] = found
   throw otherAnswer(name, what, instead)
+}
+
+/** `json_serialize_plan` ignores the setting that divisions of whole numbers drop the fraction. */
+function withCutDivisions(part: PlanJson): PlanJson {
+  if (part === null || typeof part !== 'object') return part
+  if (Array.isArray(part)) return part.map(withCutDivisions)
+  const node = Object.fromEntries(Object.entries(part).map(([key, inner]) => [key, withCutDivisions(inner)]))
+  const called = callOf(node)
+  const isCut = called?.name === '/' && called.parts.every((one) => WHOLE.has(typeOf(withoutCast(one))))
+  return isCut ? { ...node, name: '//', return_type: { id: 'BIGINT' } } : node
 }
 
 function otherIn(
@@ -82,6 +87,7 @@ const CONDITIONS: ReadonlySet<PlanJson | undefined> = new Set([
 
 const WHOLE: ReadonlySet<string> = new Set(['TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT', 'HUGEINT'])
 const FRACTIONS: ReadonlySet<string> = new Set(['FLOAT', 'DOUBLE', 'DECIMAL'])
+const REALS: ReadonlySet<string> = new Set(['FLOAT', 'DOUBLE'])
 const MOMENTS: ReadonlySet<string> = new Set(['DATE', 'TIMESTAMP', 'TIMESTAMP WITH TIME ZONE'])
 
 function isWhere(where: ArgumentTest | undefined, parts: readonly Node[], readsReal: boolean): boolean {
@@ -92,8 +98,11 @@ function isWhere(where: ArgumentTest | undefined, parts: readonly Node[], readsR
     return text !== undefined && (typeof found !== 'string' || where.test(found))
   }
   if (typeof where === 'number') return parts.length === where
-  if (typeof where === 'object') return !where.not.includes(types[0] ?? '')
   const second = constantOf(parts[1])
+  if (typeof where === 'object') {
+    if ('not' in where) return !where.not.includes(types[0] ?? '')
+    return types[1] === 'VARCHAR' && (typeof second !== 'string' || where.second.test(second))
+  }
   switch (where) {
     case undefined:
       return true
@@ -111,10 +120,6 @@ function isWhere(where: ArgumentTest | undefined, parts: readonly Node[], readsR
       return typeof second === 'number' && second < 0
     case 'zero':
       return second === 0
-    case 'letters':
-      return typeof second !== 'string' || /\p{L}/u.test(second)
-    case 'pattern':
-      return typeof second !== 'string' || second.includes('\\')
     case 'boolean':
       return parts.some((part) => typeOf(withoutCast(part)) === 'BOOLEAN')
     case 'float':
@@ -123,6 +128,8 @@ function isWhere(where: ArgumentTest | undefined, parts: readonly Node[], readsR
       return parts.some((part) => typeOf(part) === 'DOUBLE' && typeOf(withoutCast(part)) === 'FLOAT')
     case 'mixed':
       return types.includes('FLOAT') && parts.some((part) => typeOf(withoutCast(part)) !== 'FLOAT')
+    case 'quotient':
+      return !isShort(parts[1]) && !parts.map(withoutCast).some((part) => isReal(part, readsReal))
     case 'moment':
       return types.some((type) => MOMENTS.has(type)) && !types.includes('INTERVAL')
   }
@@ -132,11 +139,27 @@ function withoutCast(part: Node): Node {
   return part['expression_class'] === 'BOUND_CAST' && isNode(part['child']) ? part['child'] : part
 }
 
-/** True if the expression has a constant with a decimal point, such as 1.0. */
-function hasFraction(part: PlanJson): boolean {
+/** True if the expression has a constant with a decimal point, such as 1.0. @param of types of the constant */
+function hasFraction(part: PlanJson, of = FRACTIONS): boolean {
   if (part === null || typeof part !== 'object') return false
-  if (isNode(part) && part['expression_class'] === 'BOUND_CONSTANT') return FRACTIONS.has(typeOf(part))
-  return Object.values(part).some(hasFraction)
+  if (isNode(part) && part['expression_class'] === 'BOUND_CONSTANT') return of.has(typeOf(part))
+  return Object.values(part).some((inner) => hasFraction(inner, of))
+}
+
+/** True for a number with double precision in the source, too: there, averages of other numbers have none. */
+function isReal(part: Node, readsReal: boolean): boolean {
+  const type = typeOf(part)
+  return type === 'VARCHAR' || (REALS.has(type) && (readsReal || hasFraction(part, REALS)))
+}
+
+/** True for a constant divisor, such as 2 or 100, whose quotients have at most 4 digits more than the dividend. */
+function isShort(divisor: Node | undefined): boolean {
+  const digits = constantOf(divisor)
+  if (typeof digits !== 'number' || divisor === undefined) return false
+  const { value } = withoutCast(divisor)
+  const { type_info: info } = isNode(value) && isNode(value['type']) ? value['type'] : {}
+  const scale = isNode(info) && typeof info['scale'] === 'number' ? info['scale'] : 0
+  return digits === 0 || Number.isInteger((10_000 * 10 ** scale) / digits)
 }
 
 /** The value of a constant, also below casts and a sign; null if it is no constant. */

@@ -1,16 +1,25 @@
 /** Expressions that DuckDB computes differently from MySQL and MariaDB. */
 import {
+  bareCast,
   escapedLike,
   firstDigits,
   unquotedJsonValue,
   SAME_TEXTS,
+  SIZED_TEXT,
   type ExpressionRules,
 } from '../../../model/archive/expressions.ts'
 
 export const MYSQL_EXPRESSIONS: ExpressionRules = {
   division: 'keeps',
   nulls: 'below',
-  cutsTexts: 'with length',
+  casts: [
+    SIZED_TEXT,
+    {
+      written: bareCast('decimal|numeric|dec'),
+      what: 'has no digits behind the point in MySQL, and 3 in DuckDB',
+      instead: 'x::DECIMAL(10, 0)',
+    },
+  ],
   others: [
     {
       names: ['^'],
@@ -126,6 +135,12 @@ export const MYSQL_EXPRESSIONS: ExpressionRules = {
       where: 'float',
       what: 'of a FLOAT has double precision in MySQL, and single precision in DuckDB',
       instead: 'f::double before it is computed with',
+    },
+    {
+      names: ['/'],
+      where: 'quotient',
+      what: 'of numbers that are no floating point numbers has 4 digits more than its dividend in MySQL, and all digits in DuckDB',
+      instead: '1e0 * a / b has all digits in both',
     },
     {
       names: ['+', '-'],

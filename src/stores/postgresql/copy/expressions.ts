@@ -1,10 +1,31 @@
 /** Functions that DuckDB computes differently from PostgreSQL. */
-import { escapedLike, unquotedJsonValue, SAME_TEXTS, type ExpressionRules } from '../../../model/archive/expressions.ts'
+import {
+  bareCast,
+  escapedLike,
+  unquotedJsonValue,
+  ONE_CHAR,
+  SAME_TEXTS,
+  SIZED_TEXT,
+  type ExpressionRules,
+} from '../../../model/archive/expressions.ts'
 
 export const POSTGRES_EXPRESSIONS: ExpressionRules = {
   division: 'cuts',
   nulls: 'above',
-  cutsTexts: 'also char',
+  casts: [
+    SIZED_TEXT,
+    ONE_CHAR,
+    {
+      written: bareCast('decimal|numeric|dec'),
+      what: 'keeps all digits in PostgreSQL, and 3 behind the point in DuckDB',
+      instead: 'x::DECIMAL(38, 10)',
+    },
+    {
+      written: bareCast('float'),
+      what: 'has double precision in PostgreSQL, and single precision in DuckDB',
+      instead: 'x::double',
+    },
+  ],
   others: [
     {
       names: ['array_extract', 'array_slice'],
@@ -46,6 +67,12 @@ export const POSTGRES_EXPRESSIONS: ExpressionRules = {
       where: { not: [...SAME_TEXTS, 'DECIMAL', 'BOOLEAN', 'TIME', 'TIMESTAMP', 'TIMESTAMP WITH TIME ZONE', 'UUID'] },
       what: 'writes floating point numbers, averages, bytes, intervals and lists otherwise in PostgreSQL, also in concat and ||',
       instead: `the value itself, (a // b)::text of whole numbers, f::DECIMAL(18, 3)::text, extract(epoch FROM i), array_to_string(a, ',')`,
+    },
+    {
+      names: ['->>', 'json_extract'],
+      where: { second: /^[$/]/ },
+      what: 'with a text that begins with $ or / takes the field of that name in PostgreSQL, and has a path in DuckDB',
+      instead: `json_extract_string(j, '$."$.k"') for the field $.k, json_extract_string(j, '$.k') for k`,
     },
     escapedLike('PostgreSQL'),
     unquotedJsonValue('PostgreSQL'),

@@ -4,11 +4,23 @@ import { firstDigits, SAME_TEXTS, type ExpressionRules } from '../../../model/ar
 export const SQLITE_EXPRESSIONS: ExpressionRules = {
   division: 'cuts',
   nulls: 'below',
-  cutsTexts: 'never',
+  casts: [
+    {
+      written:
+        /\bas\s+(?:dec|decimal|numeric|date|datetime|timestamp|timestamptz|time|bool|boolean)\s*(?:\([\d\s,]*\)\s*)?(?=\))/i,
+      what: 'of a cast is a number as it is written in SQLite: the year of a date, a decimal with all its digits',
+      instead: 'x::double for a number, year(d), d::date',
+    },
+    {
+      written: /\bas\s+(?:real|float)\s*(?=\))/i,
+      what: 'has double precision in SQLite, and single precision in DuckDB',
+      instead: 'x::double',
+    },
+  ],
   others: [
     {
       names: ['~~', '!~~'],
-      where: 'letters',
+      where: { second: /\p{L}/u },
       what: 'distinguishes A and a in DuckDB, and does not in SQLite',
       instead: `t ILIKE 'a%', which also takes Ä for ä, or t GLOB 'a*' if A and a are different`,
     },
@@ -65,6 +77,12 @@ export const SQLITE_EXPRESSIONS: ExpressionRules = {
       where: 'fraction',
       what: 'to a whole number truncates a fraction in SQLite, and rounds it in DuckDB',
       instead: 'trunc(x), or round(x)',
+    },
+    {
+      names: ['->>'],
+      where: { second: /^\// },
+      what: 'with a text that begins with / takes the field of that name in SQLite, and has a path in DuckDB',
+      instead: `j->>'$."/k"'`,
     },
     {
       names: ['json_extract'],
