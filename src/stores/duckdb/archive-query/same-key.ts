@@ -1,16 +1,15 @@
 /** Finds source rows whose keys are also in files, if the table treats different texts as equal. */
 import type { QueryColumn } from '../../../model/archive/query-port.ts'
-import type { Column } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
-import { closely, keyEquality, surely, type KeyEquality } from '../key-equality.ts'
+import { closely, DOUBTED, keyEquality, surely, type KeyEquality } from '../key-equality.ts'
 import type { QuerySession } from './session.ts'
 
 /** A key column. @property place its name in the table of source rows */
 export type KeyColumn = { readonly column: QueryColumn; readonly place: string }
 
 /** SQL of source rows (`hot`) and of archived rows, for a FROM clause. */
-type Sides = { readonly hot: string; readonly archived: string }
+export type Sides = { readonly hot: string; readonly archived: string }
 
 /** SQL that is true if a row of `hot` certainly has the key of a row of `archived`. */
 export function sameKey(key: readonly KeyColumn[], hot: string, archived: string): string {
@@ -24,7 +23,7 @@ export function closeKeys(key: readonly KeyColumn[], hot: string, archived: stri
 
 /**
  * Refuses a source row whose key may be equal to an archived key in the system: both have the same letters and digits,
- * without case and accents, or decimals that differ only in zeros at their ends. A key that is certainly equal to a key
+ * without case and accents, or decimals and intervals of the same value. A key that is certainly equal to a key
  * of the other side is not refused. Other texts that the system treats as equal are not found.
  * @throws SluiceError PARTITION_STATE
  */
@@ -34,7 +33,7 @@ export async function refuseAlikeKeys(
   { hot, archived }: Sides,
   table: string,
 ): Promise<void> {
-  const doubted = key.filter(({ column }) => ['system', 'numbers'].includes(keyEquality(column)))
+  const doubted = key.filter(({ column }) => DOUBTED.has(keyEquality(column)))
   if (doubted.length === 0) return
   const shown = (names: readonly string[]): string =>
     `concat_ws(', ', ${names.map((name) => `CAST(${name} AS VARCHAR)`).join(', ')})`
@@ -93,22 +92,36 @@ export async function refuseRespelledKeys(
   )
 }
 
+/**
+ * SQL for the rows of `hot` beyond the number of rows of `archived` with the same key: their keys differ in spelling,
+ * which was dropped when they were read. Which of them is archived is unknown.
+ */
+export function surplusRows(key: readonly KeyColumn[], { hot, archived }: Sides): string {
+  const folded = (text: string, { column }: KeyColumn): string => closely(text, keyEquality(column))
+  const own = key.map((one) => folded(one.place, one))
+  const theirs = key.map((one, i) => `${folded(quotedName(one.column.physical), one)} AS k${i}`)
+  const same = own.map((text, i) => `${text} IS NOT DISTINCT FROM k${i}`).join(' AND ')
+  return `(SELECT *, row_number() OVER (PARTITION BY ${own.join(', ')}) AS nth FROM ${hot}) AS hot
+    LEFT JOIN (SELECT ${theirs.join(', ')}, count(*) AS number FROM ${archived} GROUP BY ALL) AS counted ON ${same}
+    WHERE nth > coalesce(number, 0)`
+}
+
 function equalKeys(
   key: readonly KeyColumn[],
   { hot, archived }: Sides,
-  folded: (text: string, equality: KeyEquality, column: Column) => string,
+  folded: (text: string, equality: KeyEquality) => string,
 ): string {
   return key
     .map(({ column, place }) => {
       const equality = keyEquality(column)
       const [one, other] = [`${hot}.${place}`, `${archived}.${quotedName(column.physical)}`]
-      return `${folded(one, equality, column.column)} IS NOT DISTINCT FROM ${folded(other, equality, column.column)}`
+      return `${folded(one, equality)} IS NOT DISTINCT FROM ${folded(other, equality)}`
     })
     .join(' AND ')
 }
 
-function perhaps(text: string, equality: KeyEquality, column: Column): string {
-  if (equality !== 'system') return closely(text, equality, column)
+function perhaps(text: string, equality: KeyEquality): string {
+  if (equality !== 'system' && equality !== 'citext') return closely(text, equality)
   const letters = `regexp_replace(lower(strip_accents(replace(${text}, 'ß', 'ss'))), '[^\\p{L}\\p{N}]', '', 'g')`
   return `coalesce(nullif(${letters}, ''), ${text})`
 }

@@ -23,9 +23,7 @@ export async function sameKeysOf(
   const names = one.key.map((_, i) => `k${i}`)
   const same = one.key
     .map((column, i) => {
-      const [left, right] = ['own', 'theirs'].map((side) =>
-        closely(`${side}.k${i}`, keyEquality(column), column.column),
-      )
+      const [left, right] = ['own', 'theirs'].map((side) => closely(`${side}.k${i}`, keyEquality(column)))
       return `${left} IS NOT DISTINCT FROM ${right}`
     })
     .join(' AND ')

@@ -109,7 +109,7 @@ function typesSql(oid: string): string {
       ELSE (SELECT ${partSql('r.rngsubtype', 'NULL')} FROM pg_catalog.pg_range r WHERE ${isRangeOf('r', 't')}) END
     FROM made m JOIN pg_catalog.pg_type t ON t.oid = m.oid
     -- Types with lower OIDs belong to the server. Array types are left out: they follow their element types.
-    WHERE t.oid >= 16384::oid AND t.typcategory <> 'A'
+    WHERE t.oid >= 16384::oid AND (t.typcategory <> 'A' OR t.typtype = 'd')
     ORDER BY m.attname, t.oid`
 }
 
