@@ -28,14 +28,14 @@ test.each([
   ['datetime', "'2020-02-02 00:00:00'", "'2020-02-02T00:00:00'"],
   ['uuid', "'00000000-0000-4000-8000-00000000000a'", "'00000000-0000-4000-8000-00000000000A'"],
 ])(
-  'a late row of SQLite whose key (%s) is spelled in another way is not left out of a query',
+  'a late row of SQLite whose key (%s) is spelled in another way is not left out of a query, and verify names it',
   async (type, one, other) => {
     const place = await makePlace('sqlite', folder.path)
     await place.sql(
       `CREATE TABLE spelled (k ${type} NOT NULL, id integer NOT NULL, at datetime NOT NULL, v text, PRIMARY KEY (k, id))`,
       `INSERT INTO spelled VALUES (${one}, 1, '2020-02-02 00:00:00', 'old'), (${one}, 2, '2020-02-02 00:00:00', 'old')`,
     )
-    const { run } = commandsOf({ place, form: 'plain', to: join(folder.path, `to-${type}`) })
+    const { run, verify } = commandsOf({ place, form: 'plain', to: join(folder.path, `to-${type}`) })
     expect((await perform({ ...run, tables: ['spelled'] } as Operation)).finished).toMatchObject({ exitCode: 0 })
     const query = 'SELECT count(*) FROM spelled'
     const asked = { kind: 'query', from: place.url, table: 'spelled', limit: 10, format: 'table', query } as const
@@ -46,6 +46,13 @@ test.each([
       code: 'PARTITION_STATE',
       message: expect.stringContaining('more of its rows'),
     })
+    const verified = await perform({ ...verify, deep: true } as Operation)
+    expect(verified.events.filter((event) => event.type === 'archive.finding')).toMatchObject([
+      {
+        finding: 'late rows',
+        detail: expect.stringMatching(/^1 row in the table but not in the archive: .*, 2$/) as string,
+      },
+    ])
     await place.sql(`UPDATE spelled SET id = 3 WHERE v = 'late'`)
     expect((await countedBy(asked)).counted).toBe('3')
   },

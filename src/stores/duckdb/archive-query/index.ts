@@ -22,14 +22,14 @@ import { throwIfAborted } from '../../../shared/abort.ts'
 import { sqlLiteral, quotedName } from '../../../shared/sql-text.ts'
 import { nativeOf } from '../archive/columns.ts'
 import { fed } from '../archive/feed.ts'
-import { keyEquality } from '../key-equality.ts'
 import { castColumn, readableColumn, refusing, wireName } from '../archive/wire-cast.ts'
 import { queryPages } from '../query.ts'
 import { answerFailure, restoreFailure, changedFile, NOT_RESTORED, unreadValue } from './failures.ts'
 import { needsOf, DISABLED_OPTIMIZERS } from './needs.ts'
 import { refuseOtherCasts, refuseOtherExpressions } from './other-expressions.ts'
+import { keyDifferences } from './key-differences.ts'
 import { readCsv } from './read-csv.ts'
-import { closeKeys, refuseAlikeKeys, refuseRespelledKeys, sameKey } from './same-key.ts'
+import { refuseAlikeKeys, refuseRespelledKeys, sameKey } from './same-key.ts'
 import { QuerySession } from './session.ts'
 import { queryFailure, readStatement, type ArchiveStatement } from './statement.ts'
 import { casesText, distinctNames, valueIn } from './values.ts'
@@ -39,8 +39,6 @@ const HOT = 'sluice_rows'
 const COUNTED = 'sluice_row'
 const ANSWER = 'sluice_answer'
 const PAGE_ROWS = 500
-/** Maximum number of keys in an error message. */
-const SHOWN_KEYS = 3
 export const openDuckdbArchiveQuery: OpenArchiveQuery = async (request) => {
   const session = await QuerySession.open(request.files, request.signal)
   try {
@@ -201,42 +199,8 @@ class DuckdbArchiveQuery implements ArchiveQuery {
       files.length === 0
         ? `(SELECT ${this.#brought.map((one) => `CAST(NULL AS ${nativeOf(one.stored)}) AS ${quotedName(one.physical)}`).join(', ')} WHERE false)`
         : await this.#placed(files, this.#brought)
-    const pairs = this.#brought.map((column, i) => ({
-      name: column.name,
-      column,
-      hot: `hot.c${i}`,
-      cold: `cold.${quotedName(column.physical)}`,
-    }))
-    const keyed = pairs.filter(({ name }) => key.includes(name))
-    const same = closeKeys(
-      keyed.map(({ column }) => ({ column, place: `c${this.#brought.indexOf(column)}` })),
-      'hot',
-      'cold',
-    )
-    // Equal keys may have different texts: such a row is a changed one.
-    const differs = pairs
-      .filter(({ name, column }) => !key.includes(name) || keyEquality(column) !== 'bytes')
-      .map(({ hot, cold }) => `${hot} IS DISTINCT FROM ${cold}`)
-      .join(' OR ')
-    const [hot, cold] = [`main.${HOT} AS hot`, `${archived} AS cold`]
-    const shown = (side: 'hot' | 'cold'): string =>
-      `concat_ws(', ', ${keyed.map((one) => `coalesce(CAST(${one[side]} AS VARCHAR), 'NULL')`).join(', ')})`
-    const found = async (text: string, from: string): Promise<KeyDifferences['late']> => {
-      const [[rows, keys] = []] = await session.rows(
-        `SELECT count(*), array_to_string(min(${text}, ${SHOWN_KEYS}), chr(10)) FROM ${from}`,
-      )
-      return { rows: BigInt(String(rows ?? 0)), keys: typeof keys === 'string' && keys !== '' ? keys.split('\n') : [] }
-    }
     try {
-      return {
-        late: await found(shown('hot'), `${hot} WHERE NOT EXISTS (SELECT 1 FROM ${cold} WHERE ${same})`),
-        changed:
-          differs === ''
-            ? { rows: 0n, keys: [] }
-            : await found(shown('hot'), `${hot} JOIN ${cold} ON ${same} WHERE ${differs}`),
-        both: await found(shown('hot'), `${hot} WHERE EXISTS (SELECT 1 FROM ${cold} WHERE ${same})`),
-        deleted: await found(shown('cold'), `${cold} WHERE NOT EXISTS (SELECT 1 FROM ${hot} WHERE ${same})`),
-      }
+      return await keyDifferences(session, this.#brought, key, { hot: `main.${HOT}`, archived })
     } catch (error) {
       throwIfAborted(this.#request.signal)
       throw answerFailure(error, session.files, this.#hint)
