@@ -88,14 +88,13 @@ describe.skipIf(!POSTGRES_OWN)(
       const sound = checks?.filter(({ table }) => table === 'public.names' || table === 'public.hot')
       expect(sound?.filter(({ outcome }) => outcome === 'ok').length).toBeGreaterThan(4)
       expect(sound?.filter(({ outcome }) => outcome === 'failed')).toEqual([])
-      for (const table of tables) await store.objects().list(table, SIGNAL)
+      await store.objects().list(tables, SIGNAL)
       await store.offers.rowTriggers?.list({ schema: 'public', name: 'names' }, SIGNAL)
 
       const lost = tables.find(({ table }) => table.name === 'lost')
       if (lost === undefined) throw new Error('there is no table public.lost')
-      const keys = (await store.objects().list(lost, SIGNAL)).flatMap((one) =>
-        one.kind === 'foreign key' ? [one] : [],
-      )
+      const [objects = []] = await store.objects().list([lost], SIGNAL)
+      const keys = objects.flatMap((one) => (one.kind === 'foreign key' ? [one] : []))
       for (const { unchecked: _, ...key } of keys)
         await expect(store.objects().build(key, lost, false, SIGNAL)).rejects.toThrow('1 row of public.lost')
       expect(keys).toHaveLength(1)

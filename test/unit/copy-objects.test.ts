@@ -4,6 +4,8 @@
  */
 import { describe, expect, test } from 'vitest'
 import { translateObject, type TranslationContext } from '../../src/engine/copy/objects/translate.ts'
+import { planObjects, type ObjectPlans } from '../../src/engine/copy/objects/plan-objects.ts'
+import type { PlannedCopy } from '../../src/engine/copy/plan/plan-copy.ts'
 import { BuildLimit } from '../../src/engine/copy/objects/build-limit.ts'
 import type { Column, TableSpec } from '../../src/model/copy/column-type.ts'
 import type { TablePlan } from '../../src/model/copy/plan.ts'
@@ -223,6 +225,32 @@ describe('into another table', () => {
     const bare = key({ to: { table: { schema: 'public', name: 'PARENTS' }, columns: [] } })
     expect(translateObject(bare, passage())).toEqual(key(there))
   })
+})
+
+test('objects of all tables are listed once on each side, and requested ones are planned apart from others', async () => {
+  const equal = [index({ name: 'a_idx', unique: true }), { ...index({ name: 'a_key', unique: true }), kind: 'unique' }]
+  const calls: string[] = []
+  const store = (name: string, objects: readonly unknown[]): unknown => ({
+    identity: name,
+    can: {},
+    objects: () => ({
+      words: 'postgresql',
+      list: async (tables: readonly unknown[]) => (calls.push(`${name} ${tables.length}`), tables.map(() => objects)),
+      scope: () => 'schema',
+      usedNames: async () => (calls.push('names'), new Set()),
+      adapted: (object: unknown) => object,
+    }),
+  })
+  const tables = [plan, parents].map((one) => ({ source: one.source, plan: { ...one, create: false } }))
+  const copy = { from: store('from', equal), to: store('to', []), tables, leftOut: [] } as unknown as PlannedCopy
+  const { requested, others } = await planObjects(copy, ['indexes'], new AbortController().signal)
+  expect(calls.filter((call) => call !== 'names')).toEqual(['from 2', 'to 2'])
+  const named = (plans: ObjectPlans): readonly string[] =>
+    [...plans.values()].flat().map(({ name, status }) => `${name} ${status}`)
+  expect(named(requested)).toEqual(['a_idx build', 'a_idx left'])
+  // The equal object that is not requested is not created, so it does not count as there.
+  expect(named(others)).toEqual(['a_key build', 'a_key left'])
+  expect((await planObjects(copy, [], new AbortController().signal)).requested.size).toBe(0)
 })
 
 describe('definitions', () => {

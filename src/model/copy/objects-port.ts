@@ -5,8 +5,8 @@ import type { ForeignKey, SchemaObject } from './schema-object.ts'
 export interface ObjectStore {
   /** Dialect of definitions: equal for systems that accept each other's definitions. */
   readonly words: string
-  /** All objects of a table, primary key included; empty if the table does not exist. */
-  list(table: TableSpec, signal: AbortSignal): Promise<readonly SchemaObject[]>
+  /** All objects of each table, primary key included, in the order of `tables`; none of a table that does not exist. */
+  list(tables: readonly TableSpec[], signal: AbortSignal): Promise<readonly (readonly SchemaObject[])[]>
   /** Scope within which the names of such objects must be unique. */
   scope(object: SchemaObject): 'table' | 'schema'
   /** Returns the names that already belong to objects outside of the table. */

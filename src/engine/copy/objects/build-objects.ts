@@ -138,7 +138,7 @@ async function buildOne(
   const begun = run.clock.ticks()
   const isThere = async (): Promise<boolean> => {
     const signature = signatureOf(object).toLowerCase()
-    const there = await builder.list(plan.target, signal)
+    const [there = []] = await builder.list([plan.target], signal)
     return there.some((one) => satisfies(one, object) && signatureOf(one).toLowerCase() === signature)
   }
   let isReported = false

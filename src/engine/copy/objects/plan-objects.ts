@@ -34,34 +34,44 @@ export type PlannedObject = {
 /** Plans by the name of the source's table. */
 export type ObjectPlans = ReadonlyMap<string, readonly PlannedObject[]>
 
-/**
- * @param options requested kinds; nothing is read if empty
- * @param isListing true if nothing will be created: then no free names are searched
- */
+/** Plans of the requested kinds of objects, and of all others. No table has requested ones if no kind is requested. */
+export type SplitPlans = { readonly requested: ObjectPlans; readonly others: ObjectPlans }
+
+/** @param options requested kinds; only for objects of these kinds are free names searched */
 export async function planObjects(
   { from, to, tables }: PlannedCopy,
   options: readonly ObjectOptions[],
   signal: AbortSignal,
-  isListing = false,
-): Promise<ObjectPlans> {
+): Promise<SplitPlans> {
   const plans = new Map<string, TablePlan>()
   for (const { source, plan } of tables) if (plan !== null) plans.set(tableText(source.table), plan)
-  const found = new Map<string, readonly PlannedObject[]>()
-  if (options.length === 0) return found
+  const sources = [...plans.values()].map(({ source }) => source)
+  const targets = [...plans.values()].map(({ target }) => target)
+  const inSource = await onSide('source', () => from.objects().list(sources, signal))
+  const isEmpty = inSource.flat().every(isPrimary)
+  const inTarget = isEmpty ? [] : await onSide('target', () => to.objects().list(targets, signal))
+  const names = new Names(
+    to,
+    targets.map(({ table }) => table),
+    signal,
+  )
   const sameWords = from.objects().words === to.objects().words
-  const reserved = [...plans.values()].map(({ target }) => target.table)
-  const names = isListing ? null : new Names(to, reserved, signal)
-  for (const [name, plan] of plans) {
+  const requested = new Map<string, readonly PlannedObject[]>()
+  const others = new Map<string, readonly PlannedObject[]>()
+  for (const [at, [name, plan]] of [...plans].entries()) {
     const elsewhere = (table: TableName): TableName => placeElsewhere(table, plan, { from, to })
     const passage: TranslationContext = { plan, plans, elsewhere, sameWords, from: from.objects().words }
-    const wanted = await onSide('source', () => from.objects().list(plan.source, signal))
-    const chosen = wanted.filter(
-      (object) => !isPrimary(object) && options.includes(objectOptions(object)) && !isNumbered(object, plan),
-    )
-    const there = chosen.length === 0 ? [] : await onSide('target', () => to.objects().list(plan.target, signal))
-    found.set(name, await planTableObjects(chosen, there, passage, { to, names, primary: wanted.find(isPrimary) }))
+    const [all = [], there = []] = [inSource[at], inTarget[at]]
+    const wanted = all.filter((object) => !isPrimary(object) && !isNumbered(object, plan))
+    const isRequested = (object: SchemaObject): boolean => options.includes(objectOptions(object))
+    const context = { to, names, primary: all.find(isPrimary) }
+    if (options.length > 0)
+      requested.set(name, await planTableObjects(wanted.filter(isRequested), there, passage, context))
+    // Planned by themselves: a requested object does not stand for an equal one that is not created.
+    const left = wanted.filter((object) => !isRequested(object))
+    others.set(name, await planTableObjects(left, there, passage, { ...context, names: null }))
   }
-  return found
+  return { requested, others }
 }
 
 /**

@@ -5,21 +5,19 @@ import { OBJECT_OPTIONS, objectOptions, type ObjectOptions } from '../../../mode
 import { asSluiceError } from '../../../shared/errors.ts'
 import { groupBy } from '../../../shared/group-by.ts'
 import type { PlannedCopy } from '../plan/plan-copy.ts'
-import { planObjects, type PlannedObject } from './plan-objects.ts'
+import { planObjects, type ObjectPlans, type PlannedObject } from './plan-objects.ts'
 
-/** @param options kinds that the copy creates */
+/**
+ * @param options kinds that the copy creates
+ * @param known plans of the other kinds, if they are known already
+ */
 export async function planUnrequested(
   planned: PlannedCopy,
   options: readonly ObjectOptions[],
+  known: ObjectPlans | undefined,
   signal: AbortSignal,
 ): Promise<readonly LeftBehind[]> {
-  const others = OBJECT_OPTIONS.filter((option) => !options.includes(option))
-  const plans = await planObjects(planned, others, signal, true).catch((thrown: unknown) => {
-    const error = asSluiceError(thrown)
-    // A copy that creates none of these objects works without the right to read them.
-    if (error.retryable || error.kind === 'stopped' || error.code === 'INTERNAL') throw thrown
-    return null
-  })
+  const plans = known ?? (await readablePlans(planned, signal))
   if (plans === null) return [dependencyOf('unread', ['indexes, constraints and defaults'])]
   const lacking = planned.tables.flatMap(({ source, plan }) => {
     const table = tableText(source.table)
@@ -40,4 +38,15 @@ export async function planUnrequested(
     const names = some.map((one) => one.object.name)
     return [dependencyOf(object.kind, names, table, object.status === 'build' ? means : undefined)]
   })
+}
+
+/** Plans of all objects; null if a login may not read them, which a copy that creates none of them works without. */
+async function readablePlans(planned: PlannedCopy, signal: AbortSignal): Promise<ObjectPlans | null> {
+  try {
+    return (await planObjects(planned, [], signal)).others
+  } catch (thrown) {
+    const error = asSluiceError(thrown)
+    if (error.retryable || error.kind === 'stopped' || error.code === 'INTERNAL') throw thrown
+    return null
+  }
 }

@@ -46,8 +46,9 @@ async function joinedTables(
   signal: AbortSignal,
 ): Promise<readonly (readonly number[])[]> {
   const group = tables.map((_, at) => at)
-  for (const [at, { plan }] of tables.entries()) {
-    for (const object of await from.objects().list(plan.source, signal)) {
+  const sources = tables.map(({ plan }) => plan.source)
+  for (const [at, objects] of (await from.objects().list(sources, signal)).entries()) {
+    for (const object of objects) {
       if (object.kind !== 'foreign key') continue
       const to = tables.findIndex(({ name }) => name === tableText(object.to.table))
       const [one, other] = [group[at] ?? at, group[to] ?? at]

@@ -1,7 +1,6 @@
 /** Checks of a sign-off besides rows: settings of the target, objects that --with can create, and foreign keys. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
-import { OBJECT_OPTIONS } from '../../../model/copy/schema-object.ts'
 import type { SignOffCheck } from '../../../model/follow/sign-off.ts'
 import { planObjects, withoutFiringKeys, type PlannedObject } from '../../copy/objects/plan-objects.ts'
 import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
@@ -89,9 +88,8 @@ async function objectChecks(
   operation: CopyOperation,
   signal: AbortSignal,
 ): Promise<readonly SignOffCheck[]> {
-  const wanted = await planObjects(planned, operation.with ?? [], signal)
-  const asked = await withoutFiringKeys(planned, wanted, () => checksKeys(operation, planned.to, signal))
-  const all = await planObjects(planned, OBJECT_OPTIONS, signal)
+  const { requested, others } = await planObjects(planned, operation.with ?? [], signal)
+  const asked = await withoutFiringKeys(planned, requested, () => checksKeys(operation, planned.to, signal))
   return tables.map(({ source, targetName }): SignOffCheck => {
     const name = tableText(source.table)
     const head = { check: 'made by --with', table: tableText(targetName) }
@@ -101,9 +99,8 @@ async function objectChecks(
     const isLater = (one: PlannedObject): boolean => one.status === 'left' && one.later !== undefined
     const later = (asked.get(name) ?? []).filter(isLater)
     const missing = (asked.get(name) ?? []).filter((one) => lacks(one) && !isLater(one))
-    const objects = all.get(name) ?? []
-    const others = objects.filter(lacks)
-    const there = objects.length - others.length
+    const unasked = (others.get(name) ?? []).filter(lacks)
+    const objects = [...(asked.get(name) ?? []), ...(others.get(name) ?? [])]
     const widened = objects.flatMap(({ kind, name: one, widenedBy }) =>
       widenedBy === undefined ? [] : [`, ${kind} ${one} with ${widenedBy.join(', ')} in it`],
     )
@@ -115,9 +112,10 @@ async function objectChecks(
         hint: 'run sluice follow STREAM: it creates what is missing, or reports why it cannot',
       }
     }
-    if (others.length === 0)
-      return { ...head, outcome: 'ok', found: `all ${there} of the source exist in the target${widened.join('')}` }
-    const unasked = others.filter(({ kind, name: one }) => !later.some((key) => key.kind === kind && key.name === one))
+    if (later.length + unasked.length === 0) {
+      const there = `all ${objects.length} of the source exist in the target`
+      return { ...head, outcome: 'ok', found: `${there}${widened.join('')}` }
+    }
     const found = [
       ...(later.length === 0 ? [] : [`the stream leaves out ${listed(later)}: its changes would fire them`]),
       ...(unasked.length === 0 ? [] : [`the options do not include ${listed(unasked)}`]),

@@ -26,9 +26,13 @@ export class CassandraObjects implements ObjectStore {
     this.#link = link
   }
 
-  async list(table: TableSpec, signal: AbortSignal): Promise<readonly SchemaObject[]> {
-    throwIfAborted(signal)
-    return await askingCassandra(this.#link, 'read', () => indexesOf(this.#link, table))
+  async list(tables: readonly TableSpec[], signal: AbortSignal): Promise<readonly (readonly SchemaObject[])[]> {
+    const lists: (readonly SchemaObject[])[] = []
+    for (const table of tables) {
+      throwIfAborted(signal)
+      lists.push(await askingCassandra(this.#link, 'read', () => indexesOf(this.#link, table)))
+    }
+    return lists
   }
 
   scope(): 'schema' {

@@ -23,7 +23,11 @@ export function sqliteObjectStore(
 ): ObjectStore {
   return {
     words: 'sqlite',
-    list: async (table, signal) => objectsIn(table, await rowsOf(objectQueries(table), signal)),
+    list: async (tables, signal) => {
+      const lists: (readonly SchemaObject[])[] = []
+      for (const table of tables) lists.push(objectsIn(table, await rowsOf(objectQueries(table), signal)))
+      return lists
+    },
     scope: () => 'schema',
     usedNames: async (table, names, signal) => {
       const [rows = []] = await rowsOf([takenQuery(table, names)], signal)

@@ -21,7 +21,13 @@ export class DuckdbObjects implements ObjectStore {
     this.#parts = parts
   }
 
-  async list({ table }: TableSpec, signal: AbortSignal): Promise<readonly SchemaObject[]> {
+  async list(tables: readonly TableSpec[], signal: AbortSignal): Promise<readonly (readonly SchemaObject[])[]> {
+    const lists: (readonly SchemaObject[])[] = []
+    for (const table of tables) lists.push(await this.#listTable(table, signal))
+    return lists
+  }
+
+  async #listTable({ table }: TableSpec, signal: AbortSignal): Promise<readonly SchemaObject[]> {
     const { schema = 'main', name } = table
     const ask = (sql: string): Promise<readonly SqlRow[]> => this.#parts.reader.rows(sql, [schema, name], { signal })
     const indexes = await ask(

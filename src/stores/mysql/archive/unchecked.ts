@@ -12,7 +12,8 @@ import type { MysqlSession } from '../session.ts'
  * @throws errors of the server
  */
 export async function mysqlUnchecked(session: MysqlSession, table: TableName): Promise<readonly UncheckedConstraint[]> {
-  const keys = (await listMysqlObjects(session, table)).flatMap((object): readonly UncheckedConstraint[] => {
+  const [objects = []] = await listMysqlObjects(session, [table])
+  const keys = objects.flatMap((object): readonly UncheckedConstraint[] => {
     if (object.kind !== 'foreign key') return []
     const { name, from: columns, to } = object
     const violated = danglingSql({ columns, to: to.columns }, mysqlTableSql(to.table), quoted)

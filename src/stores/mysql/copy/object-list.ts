@@ -1,57 +1,86 @@
-/** Indexes, constraints and defaults of a table, from the dictionary and the table's CREATE statement. */
+/** Indexes, constraints and defaults of tables, from the dictionary and each table's CREATE statement. */
 import type { TableName } from '../../../model/copy/column-type.ts'
 import type { IndexPart, SchemaObject } from '../../../model/copy/schema-object.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import type { MysqlSession } from '../session.ts'
 import { lacksCharacters, mysqlDefinitions, type Definitions } from './definitions.ts'
 import { mysqlTableSql, quoted } from './names.ts'
+import { Dictionary } from './tables.ts'
 import { isBytes } from './types.ts'
 import { groupBy } from '../../../shared/group-by.ts'
 
-/** @param session must read backslashes as escapes, as the server prints them @returns [] if there is no such table */
-export async function listMysqlObjects(session: MysqlSession, table: TableName): Promise<readonly SchemaObject[]> {
-  const { schema = null, name } = table
-  const here = 'COALESCE(?, DATABASE())'
-  const [found] = await session.rows(
-    `SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = ${here} AND TABLE_NAME = ?`,
-    [schema, name],
-  )
-  if (found === undefined) return []
-  const definitions = await mysqlDefinitions(session, table)
+/** Tables per query. */
+const AT_ONCE = 200
+
+/**
+ * @param session must read backslashes as escapes, as the server prints them
+ * @returns objects of each table, in the order of `tables`; none of a table that does not exist
+ */
+export async function listMysqlObjects(
+  session: MysqlSession,
+  tables: readonly TableName[],
+): Promise<readonly (readonly SchemaObject[])[]> {
+  const [[current] = []] = await session.rows('SELECT DATABASE()')
+  const found = new Map<TableName, readonly SchemaObject[]>()
+  for (const [schema, some] of groupBy(tables, (table) => table.schema ?? String(current))) {
+    for (let at = 0; at < some.length; at += AT_ONCE) {
+      await listInSchema(session, schema, some.slice(at, at + AT_ONCE), found)
+    }
+  }
+  return tables.map((table) => found.get(table) ?? [])
+}
+
+async function listInSchema(
+  session: MysqlSession,
+  schema: string,
+  tables: readonly TableName[],
+  found: Map<TableName, readonly SchemaObject[]>,
+): Promise<void> {
+  // A server that ignores case may have a created table under a name in small letters.
+  const spellings = ({ name }: TableName): readonly string[] =>
+    session.facts.foldsTables ? [name, name.toLowerCase()] : [name]
+  const dictionary = new Dictionary(session, schema, [...new Set(tables.flatMap(spellings))])
   const isMariadb = session.facts.flavour === 'mariadb'
-  const expression = isMariadb ? 'NULL' : 'EXPRESSION'
-  const statistics = await session.rows(
-    `SELECT INDEX_NAME, NON_UNIQUE, COLUMN_NAME, COLLATION, SUB_PART, INDEX_TYPE, ${expression} FROM information_schema.STATISTICS
-     WHERE TABLE_SCHEMA = ${here} AND TABLE_NAME = ? ORDER BY INDEX_NAME, SEQ_IN_INDEX`,
-    [schema, name],
+  const existing = await dictionary.rows('TABLES', '1')
+  const statistics = await dictionary.rows(
+    'STATISTICS',
+    `INDEX_NAME, NON_UNIQUE, COLUMN_NAME, COLLATION, SUB_PART, INDEX_TYPE, ${isMariadb ? 'NULL' : 'EXPRESSION'}`,
+    'ORDER BY INDEX_NAME, SEQ_IN_INDEX',
   )
-  const keys = await session.rows(
-    `SELECT k.CONSTRAINT_NAME, k.COLUMN_NAME, k.REFERENCED_TABLE_SCHEMA, k.REFERENCED_TABLE_NAME, k.REFERENCED_COLUMN_NAME, r.DELETE_RULE,
-       r.UPDATE_RULE FROM information_schema.KEY_COLUMN_USAGE k JOIN information_schema.REFERENTIAL_CONSTRAINTS r
-       ON r.CONSTRAINT_SCHEMA = k.CONSTRAINT_SCHEMA AND r.CONSTRAINT_NAME = k.CONSTRAINT_NAME AND r.TABLE_NAME = k.TABLE_NAME
-     WHERE k.TABLE_SCHEMA = ${here} AND k.TABLE_NAME = ? AND k.REFERENCED_TABLE_NAME IS NOT NULL
-     ORDER BY k.CONSTRAINT_NAME, k.ORDINAL_POSITION`,
-    [schema, name],
+  const keys = await dictionary.rows(
+    'KEY_COLUMN_USAGE',
+    'CONSTRAINT_NAME, COLUMN_NAME, REFERENCED_TABLE_SCHEMA, REFERENCED_TABLE_NAME, REFERENCED_COLUMN_NAME',
+    'AND REFERENCED_TABLE_NAME IS NOT NULL ORDER BY CONSTRAINT_NAME, ORDINAL_POSITION',
   )
-  const columns = await session.rows(
-    `SELECT COLUMN_NAME, COLUMN_DEFAULT, EXTRA, DATA_TYPE FROM information_schema.COLUMNS
-     WHERE TABLE_SCHEMA = ${here} AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION`,
-    [schema, name],
+  const rules = await dictionary.rows(
+    'REFERENTIAL_CONSTRAINTS',
+    'CONSTRAINT_NAME, DELETE_RULE, UPDATE_RULE',
+    '',
+    'CONSTRAINT_SCHEMA',
   )
-  const defaults = columns.flatMap((row) => defaultOf(row, definitions, isMariadb))
-  return [
-    ...[...groupBy(statistics, ([index]) => String(index))].map(([index, rows]) =>
-      indexObject(index, rows, definitions.keys.get(index) ?? ''),
-    ),
-    ...[...groupBy(keys, ([key]) => String(key))].map(([key, rows]) => foreignKey(key, rows)),
-    ...[...definitions.checks].map(([check, own]): SchemaObject => ({
-      kind: 'check',
-      name: check,
-      own,
-      columns: null,
-    })),
-    ...(await withExactTexts(session, table, defaults)),
-  ]
+  const columns = await dictionary.rows(
+    'COLUMNS',
+    'COLUMN_NAME, COLUMN_DEFAULT, EXTRA, DATA_TYPE',
+    'ORDER BY ORDINAL_POSITION',
+  )
+  for (const table of tables) {
+    const name = spellings(table).find((one) => existing.has(one))
+    if (name === undefined) continue
+    const definitions = await mysqlDefinitions(session, table)
+    const defaults = (columns.get(name) ?? []).flatMap((row) => defaultOf(row, definitions, isMariadb))
+    found.set(table, [
+      ...[...groupBy(statistics.get(name) ?? [], ([index]) => String(index))].map(([index, rows]) =>
+        indexObject(index, rows, definitions.keys.get(index) ?? ''),
+      ),
+      ...[...groupBy(keys.get(name) ?? [], ([key]) => String(key))].map(([key, rows]) =>
+        foreignKey(key, rows, rules.get(name)?.find(([constraint]) => constraint === key) ?? []),
+      ),
+      ...[...definitions.checks].map(([check, own]): SchemaObject => {
+        return { kind: 'check', name: check, own, columns: null }
+      }),
+      ...(await withExactTexts(session, table, defaults)),
+    ])
+  }
 }
 
 function indexObject(name: string, rows: readonly SqlRow[], own: string): SchemaObject {
@@ -76,8 +105,8 @@ function indexObject(name: string, rows: readonly SqlRow[], own: string): Schema
   }
 }
 
-function foreignKey(name: string, rows: readonly SqlRow[]): SchemaObject {
-  const [[, , schema, table, , onDelete, onUpdate] = []] = rows
+function foreignKey(name: string, rows: readonly SqlRow[], [, onDelete, onUpdate]: SqlRow): SchemaObject {
+  const [[, , schema, table] = []] = rows
   const from = rows.map(([, column]) => String(column))
   return {
     kind: 'foreign key',

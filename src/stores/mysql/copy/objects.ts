@@ -37,9 +37,10 @@ export class MysqlObjects implements ObjectStore, AsyncDisposable {
     this.#readers = new Pool(() => this.#open('read'), { most: Infinity, idle: 1 }, config.label)
   }
 
-  async list({ table }: TableSpec, signal: AbortSignal): Promise<readonly SchemaObject[]> {
+  async list(tables: readonly TableSpec[], signal: AbortSignal): Promise<readonly (readonly SchemaObject[])[]> {
+    const names = tables.map(({ table }) => table)
     try {
-      return await this.#read(signal, (session) => listMysqlObjects(session, table))
+      return await this.#read(signal, (session) => listMysqlObjects(session, names))
     } catch (error) {
       throw mysqlSourceError(error, this.#config.label)
     }
@@ -89,7 +90,8 @@ export class MysqlObjects implements ObjectStore, AsyncDisposable {
     try {
       await this.#write(signal, async (session) => {
         await takeObjectLock(objectLock(session, lockOf(table)), object, table, signal)
-        if ((await listMysqlObjects(session, table.table)).some((one) => isSamePlace(one, object))) return
+        const [there = []] = await listMysqlObjects(session, [table.table])
+        if (there.some((one) => isSamePlace(one, object))) return
         switch (object.kind) {
           case 'index':
           case 'unique':

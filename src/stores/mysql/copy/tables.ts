@@ -107,7 +107,7 @@ async function describe(
 }
 
 /** Queries the dictionary for several tables at once. */
-class Dictionary {
+export class Dictionary {
   readonly #session: MysqlSession
   readonly #schema: string
   readonly #names: readonly string[]

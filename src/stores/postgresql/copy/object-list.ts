@@ -1,4 +1,4 @@
-/** Indexes, constraints and defaults of a table, as the system catalogs describe them. */
+/** Indexes, constraints and defaults of tables, as the system catalogs describe them. */
 import type { TableName } from '../../../model/copy/column-type.ts'
 import type { ForeignKey, IndexPart, SchemaObject } from '../../../model/copy/schema-object.ts'
 import type { CopySession } from '../server/session.ts'
@@ -56,25 +56,30 @@ const ACTIONS: Readonly<Record<string, string>> = {
   d: 'SET DEFAULT',
 }
 
-export async function listPostgresObjects(session: CopySession, table: TableName): Promise<readonly SchemaObject[]> {
-  const one = `n.nspname = ${literal(table.schema ?? 'public')} AND c.relname = ${literal(table.name)} AND c.relkind IN ('r', 'p')`
-  const read = async <T>(sql: string): Promise<readonly T[]> =>
-    (await session.ask(sql)).map(([json]) => JSON.parse(json ?? 'null') as T)
-  const indexes = await read<IndexFacts>(indexesSql(one))
-  const constraints = await read<ConstraintFacts>(constraintsSql(one))
-  const defaults = await read<{ readonly column: string; readonly own: string }>(`
-    SELECT pg_catalog.json_build_object('column', a.attname, 'own', pg_catalog.pg_get_expr(d.adbin, d.adrelid))
-    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-      JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped AND a.attgenerated = ''
-      JOIN pg_catalog.pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum WHERE ${one} ORDER BY a.attnum`)
-  return [
-    ...indexes.map(indexObject),
-    ...constraints.map((facts): SchemaObject => {
-      const { name, kind, definition: own, columns } = facts
-      return kind === 'f' ? foreignKey(facts) : { kind: 'check', name, own, columns }
-    }),
-    ...defaults.map(({ column, own }): SchemaObject => ({ kind: 'default', name: column, own, columns: [column] })),
-  ]
+/** @returns objects of each table, in the order of `tables` */
+export async function listPostgresObjects(
+  session: CopySession,
+  tables: readonly TableName[],
+): Promise<readonly (readonly SchemaObject[])[]> {
+  const lists = tables.map((): SchemaObject[] => [])
+  if (tables.length === 0) return lists
+  const names = tables.map(
+    ({ schema, name }, at) =>
+      `(${at}, ${literal(schema ?? 'public')}::pg_catalog.name, ${literal(name)}::pg_catalog.name)`,
+  )
+  const from = `(VALUES ${names.join(', ')}) AS w (at, schema, name) JOIN pg_catalog.pg_namespace n ON n.nspname = w.schema
+    JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = w.name AND c.relkind IN ('r', 'p')`
+  const read = async <T>(sql: string): Promise<readonly (readonly [SchemaObject[] | undefined, T])[]> =>
+    (await session.ask(sql)).map(([at, json]) => [lists[Number(at)], JSON.parse(json ?? 'null') as T])
+  for (const [list, facts] of await read<IndexFacts>(indexesSql(from))) list?.push(indexObject(facts))
+  for (const [list, facts] of await read<ConstraintFacts>(constraintsSql(from))) list?.push(constraintObject(facts))
+  for (const [list, { column, own }] of await read<{ readonly column: string; readonly own: string }>(
+    `SELECT w.at, pg_catalog.json_build_object('column', a.attname, 'own', pg_catalog.pg_get_expr(d.adbin, d.adrelid))
+    FROM ${from} JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped AND a.attgenerated = ''
+      JOIN pg_catalog.pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum ORDER BY a.attnum`,
+  ))
+    list?.push({ kind: 'default', name: column, own, columns: [column] })
+  return lists
 }
 
 function indexObject(facts: IndexFacts): SchemaObject {
@@ -104,6 +109,11 @@ function partOf({ column, descending, first, ordered, special }: IndexFacts['par
   }
 }
 
+function constraintObject(facts: ConstraintFacts): SchemaObject {
+  const { name, kind, definition: own, columns } = facts
+  return kind === 'f' ? foreignKey(facts) : { kind: 'check', name, own, columns }
+}
+
 function foreignKey(facts: ConstraintFacts): ForeignKey {
   const { name, definition, columns, valid, schema, table, to, setColumns, full, deferrable, deferred } = facts
   const rest = [
@@ -126,11 +136,12 @@ function foreignKey(facts: ConstraintFacts): ForeignKey {
   }
 }
 
-function indexesSql(one: string): string {
+/** @param from tables as `w`, `n` and `c` */
+function indexesSql(from: string): string {
   const names = (numbers: string): string => `(SELECT coalesce(pg_catalog.json_agg(a.attname ORDER BY k.n), '[]')
       FROM ${numbers} JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k.n])`
   return `
-    SELECT pg_catalog.json_build_object('name', x.relname, 'unique', i.indisunique, 'primary', i.indisprimary,
+    SELECT w.at, pg_catalog.json_build_object('name', x.relname, 'unique', i.indisunique, 'primary', i.indisprimary,
       'sound', i.indisvalid AND i.indisready, 'method', m.amname,
       'tail', pg_catalog.regexp_replace(pg_catalog.substr(pg_catalog.pg_get_indexdef(x.oid), pg_catalog.length('CREATE ' || CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END
         || 'INDEX ' || pg_catalog.quote_ident(x.relname) || ' ON ') + 1), '^(ONLY )?', ''),
@@ -153,14 +164,14 @@ function indexesSql(one: string): string {
           WHERE d.classid = 'pg_catalog.pg_class'::regclass::oid AND d.objid = x.oid
             AND d.refclassid = 'pg_catalog.pg_class'::regclass::oid AND d.refobjid = i.indrelid) AS u),
       'constraint', k.contype, 'definition', pg_catalog.pg_get_constraintdef(k.oid))
-    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-      JOIN pg_catalog.pg_index i ON i.indrelid = c.oid JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
+    FROM ${from} JOIN pg_catalog.pg_index i ON i.indrelid = c.oid JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
       JOIN pg_catalog.pg_am m ON m.oid = x.relam
       LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = x.oid AND k.conrelid = c.oid AND k.contype IN ('u', 'p', 'x')
-    WHERE ${one} ORDER BY x.relname`
+    ORDER BY x.relname`
 }
 
-function constraintsSql(one: string): string {
+/** @param from tables as `w`, `n` and `c` */
+function constraintsSql(from: string): string {
   const names = (
     relation: string,
     numbers: string,
@@ -168,7 +179,7 @@ function constraintsSql(one: string): string {
       FROM pg_catalog.unnest(${numbers}) WITH ORDINALITY AS u (attnum, place)
         JOIN pg_catalog.pg_attribute a ON a.attrelid = ${relation} AND a.attnum = u.attnum)`
   return `
-    SELECT pg_catalog.json_build_object('name', k.conname, 'kind', k.contype, 'definition', pg_catalog.pg_get_constraintdef(k.oid),
+    SELECT w.at, pg_catalog.json_build_object('name', k.conname, 'kind', k.contype, 'definition', pg_catalog.pg_get_constraintdef(k.oid),
       'columns', ${names('k.conrelid', 'k.conkey')}, 'valid', k.convalidated, 'schema', fn.nspname, 'table', f.relname,
       'to', ${names('k.confrelid', 'k.confkey')}, 'onDelete', k.confdeltype, 'onUpdate', k.confupdtype,
       'setColumns', (SELECT ' (' || pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' ORDER BY a.attnum) || ')'
@@ -176,10 +187,9 @@ function constraintsSql(one: string): string {
           JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = s.attnum::int),
       'full', k.confmatchtype = 'f', 'deferrable', k.condeferrable, 'deferred', k.condeferred,
       'enforced', coalesce((pg_catalog.to_jsonb(k) ->> 'conenforced'::text)::boolean, true))
-    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-      JOIN pg_catalog.pg_constraint k ON k.conrelid = c.oid AND k.contype IN ('c', 'f')
+    FROM ${from} JOIN pg_catalog.pg_constraint k ON k.conrelid = c.oid AND k.contype IN ('c', 'f')
       LEFT JOIN pg_catalog.pg_class f ON f.oid = k.confrelid LEFT JOIN pg_catalog.pg_namespace fn ON fn.oid = f.relnamespace
-    WHERE ${one} AND NOT EXISTS (
+    WHERE NOT EXISTS (
       -- A foreign key to a partitioned table has a copy for each partition of that table.
       SELECT FROM pg_catalog.pg_constraint p WHERE p.oid = k.conparentid AND p.conrelid = k.conrelid)
     ORDER BY k.conname`

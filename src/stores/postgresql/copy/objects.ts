@@ -21,8 +21,9 @@ const WITHOUT_ORDER = /^(?:json|xml|point|line|lseg|box|path|polygon|circle)$/
 export class PostgresObjects extends ReadsServer implements ObjectStore {
   readonly words = 'postgresql'
 
-  list({ table }: TableSpec, signal: AbortSignal): Promise<readonly SchemaObject[]> {
-    return this.read(signal, (session) => listPostgresObjects(session, table))
+  list(tables: readonly TableSpec[], signal: AbortSignal): Promise<readonly (readonly SchemaObject[])[]> {
+    const names = tables.map(({ table }) => table)
+    return this.read(signal, (session) => listPostgresObjects(session, names))
   }
 
   /** Indexes are relations, whose names are unique in a schema. */
@@ -90,9 +91,8 @@ class Builder {
   }
 
   async build(object: SchemaObject): Promise<void> {
-    const there = (await listPostgresObjects(this.#session, this.#table.table)).find(
-      (one) => one.name === object.name && placeOf(one) === placeOf(object),
-    )
+    const [existing = []] = await listPostgresObjects(this.#session, [this.#table.table])
+    const there = existing.find((one) => one.name === object.name && placeOf(one) === placeOf(object))
     const isDone = there !== undefined && there.broken !== true && !(there.kind === 'foreign key' && there.unchecked)
     if (isDone && there.kind !== 'default') return
     const name = quoteName(object.name)

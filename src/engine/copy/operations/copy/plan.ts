@@ -60,14 +60,15 @@ export async function planExtras(
   const { abort } = run.interrupt
   const byPattern = operation.tables.some((pattern) => pattern.includes('*'))
   const options = operation.with ?? []
-  const objects = await again(async () => {
-    const all = await planObjects(some, options, abort)
-    if (companion === null) return all
-    return await withoutFiringKeys(some, all, () => companion.checksKeys(operation, some.to, abort))
-  })
+  const split = options.length === 0 ? null : await again(() => planObjects(some, options, abort))
+  const requested = split?.requested ?? new Map()
+  const objects =
+    companion === null
+      ? requested
+      : await again(() => withoutFiringKeys(some, requested, () => companion.checksKeys(operation, some.to, abort)))
   if (companion?.reportsDependencies === true) return { objects, left: [] }
   const left = await again(() => planLeftBehind(some, byPattern, objects, abort))
-  return { objects, left: [...left, ...(await again(() => planUnrequested(some, options, abort)))] }
+  return { objects, left: [...left, ...(await again(() => planUnrequested(some, options, split?.others, abort)))] }
 }
 
 /** True if an earlier execution of the run has restarted its stream. */

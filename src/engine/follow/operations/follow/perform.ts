@@ -85,7 +85,8 @@ async function omittedForeignKeys(
     if (!(await checksKeys(copy, to, abort))) return []
     const followed = await streamTableNames(stream.id, database)
     const planned = await planFollowed(copy, { from, to, begun: database }, followed, abort)
-    const left = await withoutFiringKeys(planned, await planObjects(planned, options, abort), async () => true)
+    const { requested } = await planObjects(planned, options, abort)
+    const left = await withoutFiringKeys(planned, requested, async () => true)
     return [...left.values()].flat().flatMap((one) => (one.status === 'left' ? (one.later ?? []) : []))
   } catch {
     throwIfAborted(abort)

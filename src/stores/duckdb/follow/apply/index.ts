@@ -68,6 +68,7 @@ export class DuckdbApply implements ChangeTarget {
       [schema, name, name],
       { signal },
     )
+    const [objects = []] = await new DuckdbObjects(this.#parts).list([table], signal)
     return {
       kind: kind === undefined ? null : kind[0] === 'BASE TABLE' ? 'table' : String(kind[0]).toLowerCase(),
       columns: (spec?.columns ?? []).map((column) => ({
@@ -77,7 +78,7 @@ export class DuckdbApply implements ChangeTarget {
           ? {}
           : { foldedBy: column.collation }),
       })),
-      objects: await new DuckdbObjects(this.#parts).list(table, signal),
+      objects,
       triggers: [],
       referred: referred.map(([key, of]) => `${String(key)} of ${String(of)}`),
     }
