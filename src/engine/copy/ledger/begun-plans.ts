@@ -2,6 +2,7 @@
 import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { renamedColumns } from '../plan/plan-hash.ts'
+import type { TableOptions } from '../plan/table-options.ts'
 import { tableKeyOf } from './owner.ts'
 
 export type BegunPlans = {
@@ -12,17 +13,27 @@ export type BegunPlans = {
    * @param source `CopyStore.identity`
    */
   placeOf(source: string, table: TableName, names: readonly [TableName, ...TableName[]]): Promise<TableName>
-  /** Columns that the copy of a table wrote under another name, by the source's name. @param source as in `placeOf` */
-  renamesOf(source: string, table: TableSpec, target: TableSpec): Promise<ReadonlyMap<string, string>>
+  /**
+   * The columns that the copy of a table wrote under another name, and those that its --columns named, with the key of
+   * `table`; null if there is no copy. @param source as in `placeOf`
+   */
+  columnsOf(
+    source: string,
+    table: TableSpec,
+    target: TableSpec,
+  ): Promise<Pick<TableOptions, 'rename' | 'columns'> | null>
 }
+
+/** Plan and options of a copy, as in `PlanRow`. */
+type Begun = { readonly plan: string; readonly options: string }
 
 /** @param database with a prepared ledger */
 export function begunPlans(database: LedgerDatabase): BegunPlans {
-  const planOf = async (source: string, table: TableName, target: TableName): Promise<string | null> => {
+  const planOf = async (source: string, table: TableName, target: TableName): Promise<Begun | null> => {
     const { schema, name } = tableKeyOf(target)
-    const sql = 'SELECT plan FROM migration_plans WHERE schema_name = ? AND table_name = ? AND source_table = ?'
-    const [[plan] = []] = await database.all(sql, [schema, name, tableText(table)])
-    return plan !== undefined && isOf(String(plan), source) ? String(plan) : null
+    const sql = 'SELECT plan, wishes FROM migration_plans WHERE schema_name = ? AND table_name = ? AND source_table = ?'
+    const [[plan, options] = []] = await database.all(sql, [schema, name, tableText(table)])
+    return plan !== undefined && isOf(String(plan), source) ? { plan: String(plan), options: String(options) } : null
   }
   return {
     hashOf: async (table) => {
@@ -36,9 +47,14 @@ export function begunPlans(database: LedgerDatabase): BegunPlans {
       for (const one of names) if ((await planOf(source, table, one)) !== null) return one
       return names[0]
     },
-    renamesOf: async (source, table, target) => {
-      const plan = await planOf(source, table.table, target.table)
-      return plan === null ? new Map() : renamedColumns(plan, table, target)
+    columnsOf: async (source, table, target) => {
+      const begun = await planOf(source, table.table, target.table)
+      if (begun === null) return null
+      const rename = renamedColumns(begun.plan, table, target)
+      const { columns } = JSON.parse(begun.options) as Pick<TableOptions, 'columns'>
+      if (columns === undefined) return { rename }
+      const wanted = new Set([...columns, ...table.key])
+      return { rename, columns: table.columns.map(({ name }) => name).filter((name) => wanted.has(name)) }
     },
   }
 }

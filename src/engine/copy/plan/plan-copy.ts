@@ -7,6 +7,7 @@ import type { CopyStore } from '../../../model/copy/port.ts'
 import type { Extent } from '../../../model/copy/source-port.ts'
 import type { CopyOperation } from '../operations/copy/declaration.ts'
 import { noSuchTable } from './no-such-table.ts'
+import { givenFields } from '../../../shared/given-fields.ts'
 import { onSide } from '../sides.ts'
 import { foldedText } from '../../../shared/name-pattern.ts'
 import { isLedgerTable, isOwnLedgerTable } from '../../../stores/common/ledger-tables.ts'
@@ -54,8 +55,8 @@ export type Planner = {
   readonly purpose?: PlanPurpose
   /** Extents found so far, so that planning twice queries the source once. */
   readonly extents?: Map<string, Extent>
-  /** Target names and renamed columns of earlier copies, from the ledger. */
-  readonly begun?: Pick<BegunPlans, 'placeOf' | 'renamesOf'>
+  /** Target names and columns of earlier copies, from the ledger. */
+  readonly begun?: Pick<BegunPlans, 'placeOf' | 'columnsOf'>
   /** Tables of a stream, by name: only these are planned, if they exist. */
   readonly followed?: ReadonlySet<string>
 }
@@ -209,8 +210,10 @@ async function planOne(
     refuseItself([from, source], [to, targetName, found])
     refuseOwnTarget(targetName, found, to, operation, purpose)
     // A comparison without --rename compares the columns as they were copied.
-    if (compares && options.rename.size === 0 && found !== null)
-      options = { ...options, rename: (await begun?.renamesOf(from.identity, source, found)) ?? options.rename }
+    if (compares && options.rename.size === 0 && found !== null) {
+      const copied = await begun?.columnsOf(from.identity, withKey(source, options.key), found)
+      options = { ...options, ...copied, ...givenFields({ columns: operation.columns }) }
+    }
     if (found !== null && purpose === 'write') await again(() => refuseLosableTarget(targetName, to, signal))
     // The estimate may be wrong for a table that was never analysed, so tables with a small estimate are counted.
     const counted = source.rows <= COUNT_UP_TO

@@ -165,7 +165,7 @@ async function compareTable(
       table: name,
       status: open === 0n ? 'ok' : 'failed',
       ms: Math.round(run.clock.ticks() - begun),
-      notes: [countsText(outcome, operation), ...renamedNotes(table, operation), ...lossyNotes(table.plan)],
+      notes: [countsText(outcome, operation), ...asCopiedNotes(table, operation), ...lossyNotes(table.plan)],
     })
   } catch (thrown) {
     const error = asSluiceError(thrown)
@@ -214,11 +214,18 @@ function lossyNotes({ columns }: TablePlan): readonly string[] {
   return lossy.length === 0 ? [] : [`compared after conversion to the types of the target: ${lossy.join(', ')}`]
 }
 
-/** Names the columns that are compared under another name, because the ledger says that they were copied so. */
-function renamedNotes({ options: { rename } }: PlannedTable, operation: DiffOperation): readonly string[] {
-  if (rename.size === 0 || Object.keys(operation.rename).length > 0) return []
-  const pairs = [...rename].map(([from, to]) => `${from} with ${to}`)
-  return [`compared as they were copied: ${pairs.join(', ')} (--rename compares others)`]
+/** Names columns that are compared under another name, or not at all, because the ledger says that they were copied so. */
+function asCopiedNotes({ source, options }: PlannedTable, operation: DiffOperation): readonly string[] {
+  const { rename, columns } = options
+  const notes: string[] = []
+  if (rename.size > 0 && Object.keys(operation.rename).length === 0) {
+    const pairs = [...rename].map(([from, to]) => `${from} with ${to}`)
+    notes.push(`compared as they were copied: ${pairs.join(', ')} (--rename compares others)`)
+  }
+  const left = source.columns.flatMap(({ name }) => (columns?.includes(name) === false ? [name] : []))
+  if (left.length > 0 && operation.columns === undefined)
+    notes.push(`not compared, because the copy left them out: ${left.join(', ')} (--columns compares them)`)
+  return notes
 }
 
 type Stores = Omit<RepairContext, 'from'> & {
