@@ -15,53 +15,51 @@ import type { SignOffCheck } from '../../../../model/follow/sign-off.ts'
 /** Maximum number of names in one line. */
 const SHOWN = 5
 
-/** OIDs of the table and of all of its partitions. */
-function members(oid: string): string {
-  return `(${treeSql(`${literal(oid)}::oid`)})`
+/**
+ * A check of all objects of one kind.
+ * @param select name and whether the object is in force, and FROM @param of column with the OID of its table
+ * @param well, ill words for objects that are in force, or are not
+ */
+function checking(select: string, of: string, { well, ill, hint }: { well: string; ill: string; hint: string }) {
+  return async (session: CopySession, { oid }: CheckedTable): Promise<OperationalVerdict> => {
+    const tables = treeSql(`${literal(oid)}::oid`)
+    const rows = await session.ask(`SELECT ${select} WHERE ${of} IN (${tables}) ORDER BY 1`)
+    const bad = rows.flatMap(([name, fine]) => (fine === 't' ? [] : [name ?? '']))
+    if (bad.length === 0) return { outcome: 'ok', found: `${rows.length} ${well}` }
+    return { outcome: 'failed', found: `${bad.length} of ${rows.length} ${ill}: ${shown(bad)}`, hint }
+  }
 }
 
-export async function checkIndexes(session: CopySession, { oid }: CheckedTable): Promise<OperationalVerdict> {
-  const rows = await session.ask(
-    `SELECT i.indexrelid::regclass::text, i.indisvalid AND i.indisready AND i.indislive FROM pg_catalog.pg_index i
-     WHERE i.indrelid IN ${members(oid)} ORDER BY 1`,
-  )
-  const bad = rows.flatMap(([name, fine]) => (fine === 't' ? [] : [name ?? '']))
-  if (bad.length === 0) return { outcome: 'ok', found: `${rows.length} valid and ready` }
-  return {
-    outcome: 'failed',
-    found: `${bad.length} of ${rows.length} are not valid: ${shown(bad)}`,
+export const checkIndexes = checking(
+  'i.indexrelid::regclass::text, i.indisvalid AND i.indisready AND i.indislive FROM pg_catalog.pg_index i',
+  'i.indrelid',
+  {
+    well: 'valid and ready',
+    ill: 'are not valid',
     hint: 'rebuild them with REINDEX INDEX CONCURRENTLY; an index of a partitioned table becomes valid when an index of each partition is attached',
-  }
-}
+  },
+)
 
-export async function checkConstraints(session: CopySession, { oid }: CheckedTable): Promise<OperationalVerdict> {
-  const rows = await session.ask(
-    `SELECT c.conrelid::regclass::text || '.' || c.conname::text, c.convalidated FROM pg_catalog.pg_constraint c
-     WHERE c.conrelid IN ${members(oid)} ORDER BY 1`,
-  )
-  const bad = rows.flatMap(([name, fine]) => (fine === 't' ? [] : [name ?? '']))
-  if (bad.length === 0) return { outcome: 'ok', found: `${rows.length} validated` }
-  return {
-    outcome: 'failed',
-    found: `${bad.length} of ${rows.length} are not validated: ${shown(bad)}`,
+export const checkConstraints = checking(
+  "c.conrelid::regclass::text || '.' || c.conname::text, c.convalidated FROM pg_catalog.pg_constraint c",
+  'c.conrelid',
+  {
+    well: 'validated',
+    ill: 'are not validated',
     hint: 'ALTER TABLE … VALIDATE CONSTRAINT checks the existing rows',
-  }
-}
+  },
+)
 
 /** Checks all triggers, including those of foreign keys: while these are disabled, the key is not enforced. */
-export async function checkTriggers(session: CopySession, { oid }: CheckedTable): Promise<OperationalVerdict> {
-  const rows = await session.ask(
-    `SELECT t.tgrelid::regclass::text || '.' || t.tgname::text, t.tgenabled IN ('O', 'A') FROM pg_catalog.pg_trigger t
-     WHERE t.tgrelid IN ${members(oid)} ORDER BY 1`,
-  )
-  const off = rows.flatMap(([name, fine]) => (fine === 't' ? [] : [name ?? '']))
-  if (off.length === 0) return { outcome: 'ok', found: `${rows.length} fire for writers` }
-  return {
-    outcome: 'failed',
-    found: `${off.length} of ${rows.length} do not fire for writers: ${shown(off)}`,
+export const checkTriggers = checking(
+  "t.tgrelid::regclass::text || '.' || t.tgname::text, t.tgenabled IN ('O', 'A') FROM pg_catalog.pg_trigger t",
+  't.tgrelid',
+  {
+    well: 'fire for writers',
+    ill: 'do not fire for writers',
     hint: 'ALTER TABLE … ENABLE TRIGGER, or drop the triggers that you do not need',
-  }
-}
+  },
+)
 
 /**
  * Streams do not replicate sequences. If a sequence is behind the column's largest value, the next row fails or reuses
