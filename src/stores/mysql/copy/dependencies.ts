@@ -3,13 +3,13 @@ import type { Column, Expression, TableName, TableSpec } from '../../../model/co
 import type { LeftBehind } from '../../../model/copy/dependencies.ts'
 import type { ColumnSequence } from '../../../model/copy/sequence.ts'
 import type { DependencyStore, DependencyScope } from '../../../model/copy/dependency-port.ts'
+import type { Ask } from '../../common/asked.ts'
 import type { MysqlSession } from '../session.ts'
 import { columnsBeyond, plainExpression } from './definitions.ts'
 import { listMysqlDependencies } from './dependency-list.ts'
 import { isDictionaryName } from './names.ts'
 
-/** Runs the body with a session; errors of the server are thrown as errors of the source. */
-export type AskMysql = <T>(signal: AbortSignal, body: (session: MysqlSession) => Promise<T>) => Promise<T>
+export type AskMysql = Ask<MysqlSession>
 
 export class MysqlDependencies implements DependencyStore {
   readonly #ask: AskMysql

@@ -1,6 +1,6 @@
 /** Optional capabilities of MySQL and MariaDB as a store. */
-import type { TableName } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
+import { asked } from '../../common/asked.ts'
 import { mysqlColumnValues } from '../archive/column-values.ts'
 import { untilFlushed } from '../archive/flushed.ts'
 import { mysqlPeriodCounts, mysqlPeriodEffort } from '../archive/periods.ts'
@@ -36,7 +36,7 @@ export function mysqlOffers(parts: OfferParts): MysqlOffers {
         if (error !== null) throw error
       },
     },
-    losable: { find: (tables, signal) => ask(signal, (session) => mysqlLosableTables(session, tables)) },
+    losable: { find: asked(ask)(mysqlLosableTables) },
     ...recognised(parts),
     ...byRows(ask),
     maintenance: new MysqlMaintenance(config, server),
@@ -51,8 +51,6 @@ function recognised({
   flavour,
   ask,
 }: OfferParts): Pick<MysqlOffers, 'identification' | 'identities' | 'columnFacts'> {
-  const marks = (tables: readonly TableName[], signal: AbortSignal) =>
-    ask(signal, (session) => mysqlTableMarks(session, tables))
   return {
     identification: {
       /** Server and database; MariaDB has no `server_uuid`. A dump loaded into another database or server is a copy. */
@@ -74,10 +72,10 @@ function recognised({
       },
     },
     // In MariaDB a RENAME changes the creation time of a table.
-    identities: { by: 'mark', lasting: flavour === 'mysql', marks },
+    identities: { by: 'mark', lasting: flavour === 'mysql', marks: asked(ask)(mysqlTableMarks) },
     columnFacts: {
       numbers: () => Promise.resolve(null),
-      comments: (table, signal) => ask(signal, (session) => commentsOf(session, table)),
+      comments: asked(ask)(commentsOf),
     },
   }
 }
@@ -85,27 +83,19 @@ function recognised({
 function byRows(
   ask: AskMysql,
 ): Pick<MysqlOffers, 'times' | 'timeExtents' | 'rowValues' | 'periods' | 'referrers' | 'rowTriggers' | 'unchecked'> {
+  const by = asked(ask)
   return {
     times: { condition: mysqlTimeCondition },
-    timeExtents: { of: (table, column, signal) => ask(signal, (session) => mysqlTimeExtent(session, table, column)) },
-    rowValues: {
-      condition: mysqlRowCondition,
-      values: (table, column, most, signal) =>
-        ask(signal, (session) => mysqlColumnValues(session, table, column, most)),
-    },
-    periods: {
-      scanCost: (table, conditions, signal) => ask(signal, (session) => mysqlPeriodEffort(session, table, conditions)),
-      counts: (table, conditions, by, signal) =>
-        ask(signal, (session) => mysqlPeriodCounts(session, table, conditions, by)),
-    },
+    timeExtents: { of: by(mysqlTimeExtent) },
+    rowValues: { condition: mysqlRowCondition, values: by(mysqlColumnValues) },
+    periods: { scanCost: by(mysqlPeriodEffort), counts: by(mysqlPeriodCounts) },
     referrers: {
-      list: (table, signal) => ask(signal, (session) => mysqlReferrers(session, table)),
-      keys: (table, signal) => ask(signal, (session) => mysqlKeys(session, table)),
-      referringRow: (table, referrer, condition, budgetMs, signal) =>
-        ask(signal, (session) => mysqlReferringRow(session, table, referrer, condition, budgetMs)),
+      list: by(mysqlReferrers),
+      keys: by(mysqlKeys),
+      referringRow: by(mysqlReferringRow),
       orphans: (key, budgetMs, signal) => ask(signal, (session) => mysqlOrphans(session, key, budgetMs)),
     },
-    rowTriggers: { list: (table, signal) => ask(signal, (session) => mysqlRowTriggers(session, table)) },
-    unchecked: { list: (table, signal) => ask(signal, (session) => mysqlUnchecked(session, table)) },
+    rowTriggers: { list: by(mysqlRowTriggers) },
+    unchecked: { list: by(mysqlUnchecked) },
   }
 }

@@ -3,6 +3,7 @@ import type { CopyStore } from '../../../model/copy/port.ts'
 import type { Durability } from '../../../model/copy/durability-port.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
+import { asked, type Ask } from '../../common/asked.ts'
 import type { Pool } from '../../common/pool.ts'
 import { columnNumbers, tablesNumbered } from '../archive/column-numbers.ts'
 import { postgresColumnValues, postgresRowCondition } from '../archive/row-condition.ts'
@@ -34,8 +35,6 @@ import { originOf, STARTED } from './identity.ts'
 import { joinedSource } from './source.ts'
 import { PostgresTrack } from './track.ts'
 
-type Ask = <T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>) => Promise<T>
-
 type OfferParts = {
   readonly settings: PostgresSettings
   readonly identity: string
@@ -45,8 +44,7 @@ type OfferParts = {
   readonly steps: Steps
   /** Maximum number of sessions of one read view. */
   readonly readers: number
-  /** Runs a body in a session; throws its errors as errors of a source. */
-  readonly ask: Ask
+  readonly ask: Ask<CopySession>
   readonly withSchema: (schema: string) => Promise<CopyStore>
 }
 
@@ -60,7 +58,7 @@ export function postgresOffers(parts: OfferParts): PostgresOffers {
       },
     },
     durability: new PostgresDurability(ask, settings.label),
-    losable: { find: (tables, signal) => ask(signal, (session) => postgresLosableTables(session, tables)) },
+    losable: { find: asked(ask)(postgresLosableTables) },
     otherLedgers: {
       list: (of, table, signal) => ask(signal, (session) => otherLedgers((sql) => session.ask(sql), of, table)),
       open: parts.withSchema,
@@ -98,10 +96,7 @@ function recognised({
         return oid == null ? null : { text: oid, lasting: true }
       },
     },
-    identities: {
-      by: 'number',
-      tables: (oids, signal) => ask(signal, (session) => tablesNumbered(session, oids)),
-    },
+    identities: { by: 'number', tables: asked(ask)(tablesNumbered) },
     columnFacts: {
       numbers: ({ table }, signal) => ask(signal, (session) => columnNumbers(session, table, identity)),
       comments: ({ table }, signal) => ask(signal, (session) => columnComments(session, table)),
@@ -116,43 +111,32 @@ function byRows({
   PostgresOffers,
   'times' | 'timeExtents' | 'rowValues' | 'periods' | 'referrers' | 'rowTriggers' | 'unchecked'
 > {
+  const by = asked(ask)
   return {
     times: { condition: postgresTimeCondition },
-    timeExtents: {
-      of: (table, column, signal) => ask(signal, (session) => postgresTimeExtent(session, table, column)),
-    },
-    rowValues: {
-      condition: postgresRowCondition,
-      values: (table, column, most, signal) =>
-        ask(signal, (session) => postgresColumnValues(session, table, column, most)),
-    },
-    periods: {
-      scanCost: (table, conditions, signal) =>
-        ask(signal, (session) => postgresPeriodEffort(session, table, conditions)),
-      counts: (table, conditions, by, signal) =>
-        ask(signal, (session) => postgresPeriodCounts(session, table, conditions, by)),
-    },
+    timeExtents: { of: by(postgresTimeExtent) },
+    rowValues: { condition: postgresRowCondition, values: by(postgresColumnValues) },
+    periods: { scanCost: by(postgresPeriodEffort), counts: by(postgresPeriodCounts) },
     referrers: {
-      list: (table, signal) => ask(signal, (session) => postgresReferrers(session, table)),
-      keys: (table, signal) => ask(signal, (session) => postgresKeys(session, table)),
-      referringRow: (table, referrer, condition, budgetMs, signal) =>
-        ask(signal, (session) => postgresReferringRow(session, table, referrer, condition, budgetMs)),
+      list: by(postgresReferrers),
+      keys: by(postgresKeys),
+      referringRow: by(postgresReferringRow),
       orphans: (key, budgetMs, signal) => ask(signal, (session) => postgresOrphans(session, key, budgetMs)),
     },
     rowTriggers: {
-      list: (table, signal) => ask(signal, (session) => postgresRowTriggers(session, table)),
+      list: by(postgresRowTriggers),
       removalRefusal: (table, signal) => ask(signal, (session) => removalRefusal(session, table, settings)),
     },
-    unchecked: { list: (table, signal) => ask(signal, (session) => postgresUnchecked(session, table)) },
+    unchecked: { list: by(postgresUnchecked) },
   }
 }
 
 class PostgresDurability implements Durability {
-  readonly #ask: Ask
+  readonly #ask: Ask<CopySession>
   readonly #label: string
   #synced: Promise<void> | null = null
 
-  constructor(ask: Ask, label: string) {
+  constructor(ask: Ask<CopySession>, label: string) {
     this.#ask = ask
     this.#label = label
   }
