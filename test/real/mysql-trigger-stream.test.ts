@@ -243,7 +243,7 @@ describe.skipIf(MISSING !== '')(`a stream by triggers of MariaDB ${MISSING}`, ()
       await using one = await openCopySession(config, 'write')
       const waits = (): Promise<unknown> => one.rows('SELECT @@SESSION.lock_wait_timeout')
       const usual = await waits()
-      const wait = { session: one, signal: SIGNAL, onReport: () => undefined, patienceMs: 20_000 }
+      const wait = { session: one, signal: SIGNAL, tell: () => undefined, patienceMs: 20_000 }
       await awaitMysqlLock(wait, 'the table', 'DROP TABLE IF EXISTS other')
       expect(await waits()).toEqual(usual)
       await mysqlTriggerCost(one, config.database, tables, SIGNAL)

@@ -1,28 +1,12 @@
 /** Waits for transactions of other sessions, and reports them. */
-import { setTimeout as sleep } from 'node:timers/promises'
-import { throwIfAborted } from '../../../shared/abort.ts'
 import type { TableName } from '../../../model/copy/column-type.ts'
-import { SluiceError } from '../../../shared/errors.ts'
+import { waitUntil, type Wait } from '../../common/wait-for-transactions.ts'
 import { treeSql } from './relation.ts'
 import type { CopySession } from './session.ts'
 import { literal, tableSql } from './sql.ts'
 
-/** Wait after which open transactions are reported, ms. */
-const SILENT_MS = 2000
-/** Default limit of a wait, ms. */
-export const POSTGRES_WAIT_MS = 600_000
-const FIRST_REST_MS = 20
-const MOST_REST_MS = 1000
-
-export type PostgresWait = {
-  /** Session that reads the open transactions while another session waits for them. */
-  readonly session: CopySession
-  readonly signal: AbortSignal
-  /** Reports the open transactions. */
-  readonly tell: (message: string) => void
-  /** Limit of the wait, ms. */
-  readonly patienceMs: number
-}
+/** @property session reads the open transactions while another session waits for them */
+export type PostgresWait = Wait & { readonly session: CopySession }
 
 /**
  * Transactions whose end is awaited. A replication slot starts after all transactions with an id on the server, in any
@@ -83,39 +67,16 @@ function holdersOf(waitsFor: WaitsFor): { readonly holding: string; readonly pre
   return { holding: held, prepared: `${here} AND ${own}` }
 }
 
-/**
- * Waits until a condition is true.
- * @param what the work that waits, for messages
- * @throws SluiceError SOURCE_BUSY after the limit, with the transactions; the reason of the signal
- */
-export async function waitPostgresUntil(
+/** As `waitUntil`. @throws SluiceError SOURCE_BUSY after the limit */
+export function waitPostgresUntil(
   wait: PostgresWait,
   what: string,
   isSo: () => Promise<boolean>,
   waitsFor: WaitsFor,
 ): Promise<void> {
-  const { session, signal, tell: report, patienceMs } = wait
-  const start = performance.now()
-  let reported = ''
-  for (let rest = FIRST_REST_MS; ; rest = Math.min(rest * 2, MOST_REST_MS)) {
-    throwIfAborted(signal)
-    if (await isSo()) return
-    const waited = performance.now() - start
-    if (waited > Math.min(SILENT_MS, patienceMs)) {
-      const open = await openTransactions(session, waitsFor)
-      if (waited > patienceMs) throw gaveUp(what, open)
-      const names = open.map((one) => one.replace(/, open for \d+ s$/, '')).join('; ')
-      if (names !== reported && open.length > 0) report(`${what} waits for open transactions: ${open.join('; ')}`)
-      reported = names
-    }
-    await sleep(rest, undefined, { signal }).catch(() => undefined)
-  }
-}
-
-function gaveUp(what: string, open: readonly string[]): SluiceError {
-  return new SluiceError('SOURCE_BUSY', `${what} waits for open transactions that do not end`, {
-    reason: open.length === 0 ? 'the server does not show them to this role' : open.join('; '),
-    hint: 'end them, or wait for their end, then run the same command again',
-    retryable: true,
+  return waitUntil(wait, what, isSo, {
+    open: () => openTransactions(wait.session, waitsFor),
+    hidden: 'the server does not show them to this role',
+    code: 'SOURCE_BUSY',
   })
 }

@@ -4,20 +4,13 @@
  * until it ends, prepared XA transactions as well (MySQL 8.0 Reference Manual, 8.11.4 "Metadata Locking"). So once a
  * trigger exists, every transaction that wrote without it has ended and is visible.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
-import { throwIfAborted } from '../../../../shared/abort.ts'
-import { SluiceError } from '../../../../shared/errors.ts'
+import { waitUntil, type Wait } from '../../../common/wait-for-transactions.ts'
 import { mysqlErrorNumber } from '../../error-numbers.ts'
 import { setMysqlLockWait } from '../../lock-wait.ts'
 import type { MysqlSession } from '../../session.ts'
 
-/** Default lock timeout, ms. */
-export const MYSQL_LOCK_WAIT_MS = 600_000
 /** Error numbers: lock wait timeout, deadlock, and a statement that was killed. */
 const BUSY = new Set([1205, 1213, 1317])
-const SILENT_MS = 2000
-const FIRST_REST_MS = 20
-const MOST_REST_MS = 1000
 /**
  * MariaDB only: number of first attempts with a lock timeout of 0. No session queues behind them.
  * Later attempts use 1 s, the shortest timeout that every server has.
@@ -26,14 +19,7 @@ const TRIES_WITHOUT_WAIT = 8
 /** Maximum number of open transactions that a message names. */
 const MOST_NAMED = 5
 
-export type MysqlWait = {
-  readonly session: MysqlSession
-  readonly signal: AbortSignal
-  /** Reports a message to the user. */
-  readonly onReport: (message: string) => void
-  /** Lock timeout, ms. */
-  readonly patienceMs: number
-}
+export type MysqlWait = Wait & { readonly session: MysqlSession }
 
 export function isMysqlBusy(error: unknown): boolean {
   return BUSY.has(mysqlErrorNumber(error) ?? 0)
@@ -58,31 +44,13 @@ export async function awaitMysqlLock(wait: MysqlWait, what: string, statement: s
   })
 }
 
-/**
- * Repeats the check `isSo` until it returns true, with pauses.
- * @param what subject of the messages, which say that it waits for open transactions
- * @throws SluiceError TARGET_BUSY after the lock timeout, with the open transactions; the reason of the signal
- */
-export async function waitMysqlUntil(
-  { session, signal, onReport: report, patienceMs }: MysqlWait,
-  what: string,
-  isSo: () => Promise<boolean>,
-): Promise<void> {
-  const start = performance.now()
-  let reported = ''
-  for (let rest = FIRST_REST_MS; ; rest = Math.min(rest * 2, MOST_REST_MS)) {
-    throwIfAborted(signal)
-    if (await isSo()) return
-    const waited = performance.now() - start
-    if (waited > Math.min(SILENT_MS, patienceMs)) {
-      const open = await openTransactions(session)
-      if (waited > patienceMs) throw gaveUp(what, open)
-      const names = open.map((one) => one.replace(/, open for \d+ s$/, '')).join('; ')
-      if (names !== reported && open.length > 0) report(`${what} waits for open transactions: ${open.join('; ')}`)
-      reported = names
-    }
-    await sleep(rest, undefined, { signal }).catch(() => undefined)
-  }
+/** As `waitUntil`. @throws SluiceError TARGET_BUSY after the lock timeout */
+export function waitMysqlUntil(wait: MysqlWait, what: string, isSo: () => Promise<boolean>): Promise<void> {
+  return waitUntil(wait, what, isSo, {
+    open: () => openTransactions(wait.session),
+    hidden: 'the server does not show them',
+    code: 'TARGET_BUSY',
+  })
 }
 
 /** Open transactions, oldest first; none if the login has no right to see them. */
@@ -103,13 +71,4 @@ async function openTransactions(session: MysqlSession): Promise<readonly string[
     if (session.broken !== null || mysqlErrorNumber(error) === null) throw error
     return []
   }
-}
-
-function gaveUp(what: string, open: readonly string[]): SluiceError {
-  return new SluiceError('TARGET_BUSY', `${what} waits for open transactions that do not end`, {
-    reason: open.length === 0 ? 'the server does not show them' : open.join('; '),
-    hint: 'end them, or wait for their end, then run the same command again',
-    kind: 'source',
-    retryable: true,
-  })
 }

@@ -16,13 +16,14 @@ import type {
 import { counterOf, counterText } from '../../../common/trigger-stream/counter.ts'
 import { ReportedPartitions, type PartitionChange } from '../../../common/reported-partitions.ts'
 import { TriggerStream } from '../../../common/trigger-stream/stream.ts'
+import { WAIT_MS } from '../../../common/wait-for-transactions.ts'
 import type { MysqlConfig } from '../../config.ts'
 import { mysqlSourceError } from '../../copy/errors.ts'
 import { mysqlTableSql } from '../../copy/names.ts'
 import { interruptibleMysql, openCopySession } from '../../copy/sessions.ts'
 import type { MysqlSession } from '../../session.ts'
 import { beginMysqlTriggers, endMysqlTriggers, renewMysqlTriggers } from './start.ts'
-import { MYSQL_LOCK_WAIT_MS, type MysqlWait } from './busy.ts'
+import type { MysqlWait } from './busy.ts'
 import { mysqlTriggerCost } from './cost.ts'
 import { checkMysqlTriggers } from './preflight.ts'
 import { readMysqlFollower, writeMysqlFollower } from './follower.ts'
@@ -187,7 +188,7 @@ export class MysqlTriggers implements ChangeSource {
   }
 
   #wait(session: MysqlSession, signal: AbortSignal, report: (message: string) => void): MysqlWait {
-    return { session, signal, onReport: report, patienceMs: MYSQL_LOCK_WAIT_MS }
+    return { session, signal, tell: report, patienceMs: WAIT_MS }
   }
 
   async #write<T>(signal: AbortSignal, body: (session: MysqlSession) => Promise<T>): Promise<T> {

@@ -7,11 +7,12 @@ import { tableText } from '../../../../model/copy/column-type.ts'
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { lostStreamError } from '../../../../model/follow/lost-stream.ts'
+import { WAIT_MS } from '../../../common/wait-for-transactions.ts'
 import type { FollowedTable, StreamStart } from '../../../../model/follow/port.ts'
 import type { MysqlConfig } from '../../config.ts'
 import { openCopySession } from '../../copy/sessions.ts'
 import { backquotedTable } from '../../copy/names.ts'
-import { awaitMysqlLock, MYSQL_LOCK_WAIT_MS, waitMysqlUntil, type MysqlWait } from './busy.ts'
+import { awaitMysqlLock, waitMysqlUntil, type MysqlWait } from './busy.ts'
 import { keyIndexOf, preparedTransactions } from './preflight.ts'
 import {
   isOwnTriggerLog,
@@ -177,13 +178,13 @@ function changedMeanwhile(reason: string): SluiceError {
 }
 
 /** Removes the objects of a failed `begin`, on a new session. If this fails, the next `begin` removes them. */
-async function removeMade(config: MysqlConfig, name: string, { onReport: report }: MysqlWait): Promise<void> {
+async function removeMade(config: MysqlConfig, name: string, { tell }: MysqlWait): Promise<void> {
   try {
     await using session = await openCopySession(config, 'write')
-    const signal = AbortSignal.timeout(MYSQL_LOCK_WAIT_MS)
-    await endMysqlTriggers(config.database, name, { session, signal, onReport: report, patienceMs: CLEARING_MS })
+    const signal = AbortSignal.timeout(WAIT_MS)
+    await endMysqlTriggers(config.database, name, { session, signal, tell, patienceMs: CLEARING_MS })
   } catch {
     // Reported, not thrown: the first error is more useful.
-    report(`triggers and tables ${name} could not be removed, and still record writes: the same command, or one with --restart, removes them`) // prettier-ignore
+    tell(`triggers and tables ${name} could not be removed, and still record writes: the same command, or one with --restart, removes them`) // prettier-ignore
   }
 }

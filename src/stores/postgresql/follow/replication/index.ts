@@ -26,7 +26,8 @@ import { refuseForeign } from './slot.ts'
 import { openReplicationStream } from './stream.ts'
 import { TruncateNotes } from './truncate-notes.ts'
 import { otherTime, slotFault, verifyStream } from './verify.ts'
-import { POSTGRES_WAIT_MS, type PostgresWait } from '../../server/waiting.ts'
+import { WAIT_MS } from '../../../common/wait-for-transactions.ts'
+import type { PostgresWait } from '../../server/waiting.ts'
 
 /** Common part of both sources of changes, the log and the notes of triggers: both use positions of the log. */
 export abstract class PostgresChangeSource extends ReadsServer {
@@ -49,7 +50,7 @@ export abstract class PostgresChangeSource extends ReadsServer {
   }
 
   protected wait(session: CopySession, signal: AbortSignal, report: (message: string) => void): PostgresWait {
-    return { session, signal, tell: report, patienceMs: POSTGRES_WAIT_MS }
+    return { session, signal, tell: report, patienceMs: WAIT_MS }
   }
 }
 

@@ -16,7 +16,8 @@ import { BY_INDEX } from '../replication/shapes.ts'
 import { lostStreamError } from '../../../../model/follow/lost-stream.ts'
 import { isOwnSlot } from '../replication/slot.ts'
 import { otherTime } from '../replication/verify.ts'
-import { POSTGRES_WAIT_MS, waitPostgresUntil, type PostgresWait, type WaitsFor } from '../../server/waiting.ts'
+import { WAIT_MS } from '../../../common/wait-for-transactions.ts'
+import { waitPostgresUntil, type PostgresWait, type WaitsFor } from '../../server/waiting.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
 import {
   postgresLogFact,
@@ -209,7 +210,7 @@ async function removeFailedStream(
 ): Promise<void> {
   try {
     await using session = await CopySession.open(settings, 'write')
-    const signal = AbortSignal.timeout(POSTGRES_WAIT_MS)
+    const signal = AbortSignal.timeout(WAIT_MS)
     await endPostgresTriggers(name, { session, signal, tell: report, patienceMs: LOCK_MS * 10 })
   } catch {
     // The caller throws the earlier error, which is the useful one.
