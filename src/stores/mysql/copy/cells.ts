@@ -67,9 +67,24 @@ export function enumMemberSql(name: string, as: ColumnType): string {
   const members = membersOf(as.name)
   const zero = zeroText(members)
   if (zero === '') return name
-  // The server prints a set without its empty member.
-  const list = members.map((member) => `'${member.replaceAll("'", "''")}'`).join(', ')
-  return `IF(${name} + 0 = 0, '${zero}', ${isEnum(as.name) ? name : `MAKE_SET(${name} + 0, ${list})`})`
+  return `IF(${name} + 0 = 0, '${zero}', ${isEnum(as.name) ? name : withEmptyMember(name, members.indexOf(''))})`
+}
+
+/**
+ * SQL for the text of a set with its empty member, which the server does not print. The other members are as the server
+ * prints them: its dictionary has '?' for each character of four bytes.
+ * @param place of the empty member, from 0
+ */
+function withEmptyMember(name: string, place: number): string {
+  const bit = 2n ** BigInt(place)
+  const before = `BIT_COUNT((${name} + 0) & ${bit - 1n})`
+  const after = `BIT_COUNT((${name} + 0) >> ${place + 1})`
+  const parts = [
+    `IF(${before} = 0, NULL, SUBSTRING_INDEX(${name}, ',', ${before}))`,
+    `''`,
+    `IF(${after} = 0, NULL, SUBSTRING_INDEX(${name}, ',', -${after}))`,
+  ]
+  return `IF((${name} + 0) & ${bit}, CONCAT_WS(',', ${parts.join(', ')}), ${name})`
 }
 
 /** The text from the bytes that `utf8OrStoredBytes` selects; the stored bytes if some of them are invalid. */
