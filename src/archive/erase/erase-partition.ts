@@ -21,12 +21,10 @@ import { archivedFiles } from '../steps/prove.ts'
 import { appIdOf, uploadFiles, knownOf, loggedWith, tagsOf } from '../steps/publish.ts'
 import { changedAfter } from '../steps/refusals.ts'
 import { proofOf, requireDone } from '../steps/step-end.ts'
-import { placeDigest, fileTest, foundRows, type FoundFile, type SourcePlace } from './found.ts'
+import { placeDigest, fileTest, foundRows, type ErasedRows, type FoundFile, type SourcePlace } from './found.ts'
 
 export type ErasureOf = {
-  readonly test: RowTest
-  /** Paths of files that certainly hold no row to erase. */
-  readonly without: ReadonlySet<string>
+  readonly wanted: ErasedRows
   readonly reason: string
   /** Statements that record the erased rows, in the transaction that ends the erasure. */
   readonly recordStatements: (place: string, now: ErasedNow, guard: Statement) => readonly Statement[]
@@ -49,7 +47,7 @@ export async function erasePartition(
 ): Promise<{ readonly archivedRows: bigint; readonly sourceRows: bigint; readonly files: number } | null> {
   const { partition, held } = work
   const attached = await partitionsNow(context)
-  const { files, place, source } = await foundRows(context, partition, erasure.test, erasure.without, attached)
+  const { files, place, source } = await foundRows(context, partition, erasure.wanted, attached)
   if (files.length === 0 && source.rows === 0n) return null
   const archivedRows = files.reduce((sum, { digest }) => sum + digest.rows, 0n)
   const rewritten = files.length === 0 ? null : await rewrite(context, work, files, erasure)
@@ -96,7 +94,7 @@ async function rewrite(
   context: ArchiveContext,
   { partition, held }: ClaimedPartition,
   found: readonly FoundFile[],
-  { test, reason }: ErasureOf,
+  { wanted: { test }, reason }: ErasureOf,
 ): Promise<Rewritten> {
   const { archived, name, runId, interrupt, writer } = context
   const going = new Set(found.map(({ file }) => file.path))
@@ -155,7 +153,8 @@ async function discard(
   for (const { name } of files) await writer.remove(name, interrupt.abort).catch(() => undefined)
 }
 
-type Cutting = Pick<ErasureOf, 'test'> & {
+type Cutting = {
+  readonly test: RowTest
   readonly folder: string
   readonly prefix: string
   /** Receives the new files, after their proof. */

@@ -18,6 +18,12 @@ import { isContained } from '../types/same-type.ts'
 /** A file, and the digest of its rows to erase. */
 export type FoundFile = { readonly file: ArchivedFile; readonly digest: Digest }
 
+/**
+ * The rows to erase. Statistics in the log may be wrong, so every file is read.
+ * @property read digests of rows to erase, by the path of a file: no file changes, so a run reads each once
+ */
+export type ErasedRows = { readonly test: RowTest; readonly read: Map<string, Digest> }
+
 /** Rows of a partition in the source; `columns` are all columns of the table. */
 export type SourcePlace = {
   readonly table: TableSpec
@@ -35,7 +41,6 @@ export type FoundRows = {
 }
 
 /**
- * @param without paths of files that certainly hold no row to erase; they are not opened
  * @param attached tables of attached partitions, by their identities
  * @throws SluiceError UNSUPPORTED_TYPE if the source compares a column differently from Parquet files; PROOF_FAILED,
  * SOURCE_IO, CONNECTION_LOST
@@ -43,17 +48,11 @@ export type FoundRows = {
 export async function foundRows(
   context: ArchiveContext,
   partition: ArchivedPartition,
-  test: RowTest,
-  without: ReadonlySet<string>,
+  wanted: ErasedRows,
   attached: ReadonlyMap<string, TableSpec>,
 ): Promise<FoundRows> {
-  const files = await foundFiles(
-    context,
-    partition,
-    partition.files.filter(({ path }) => !without.has(path)),
-    test,
-  )
-  const place = await placeOf(context, partition, test, attached)
+  const files = await foundFiles(context, partition, wanted)
+  const place = await placeOf(context, partition, wanted.test, attached)
   if (place === null) return { files, place, source: NO_ROWS }
   await using view = await context.store.source(context.interrupt.abort)
   return { files, place, source: await placeDigest(context, view, place) }
@@ -63,20 +62,22 @@ export async function foundRows(
 async function foundFiles(
   context: ArchiveContext,
   partition: ArchivedPartition,
-  files: readonly ArchivedFile[],
-  test: RowTest,
+  { test, read }: ErasedRows,
 ): Promise<readonly FoundFile[]> {
-  if (files.length === 0) return []
-  await using local = await localFiles(context, files)
-  const parquet = await context.parquet()
-  const digests = await parquet.matching({
-    columns: partition.columns,
-    files: local.paths,
-    signal: context.interrupt.abort,
-    test: fileTest(context, partition, test),
-  })
-  return files.flatMap((file, i) => {
-    const digest = digests[i] ?? NO_ROWS
+  const files = partition.files.filter(({ path }) => !read.has(path))
+  if (files.length > 0) {
+    await using local = await localFiles(context, files)
+    const parquet = await context.parquet()
+    const digests = await parquet.matching({
+      columns: partition.columns,
+      files: local.paths,
+      signal: context.interrupt.abort,
+      test: fileTest(context, partition, test),
+    })
+    for (const [i, { path }] of files.entries()) read.set(path, digests[i] ?? NO_ROWS)
+  }
+  return partition.files.flatMap((file) => {
+    const digest = read.get(file.path) ?? NO_ROWS
     return digest.rows === 0n ? [] : [{ file, digest }]
   })
 }

@@ -1,5 +1,5 @@
 /** Finds what an erasure would do, before any change: rows in files and in the database, and reasons to refuse. */
-import { columnsNow, placeDigest, foundRows, sourceTest, type SourcePlace } from './found.ts'
+import { columnsNow, placeDigest, foundRows, sourceTest, type ErasedRows, type SourcePlace } from './found.ts'
 import { partitionsNow } from '../steps/detached-table.ts'
 import { isAllRemoved, type ArchivedPartition, type ArchiveRecord } from '../ledger/record.ts'
 import { NO_ROWS } from '../../model/copy/row-hash.ts'
@@ -12,13 +12,6 @@ import type { Digest } from '../../model/copy/rows.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
-import { archivedColumns, testPredicate } from './row-test.ts'
-
-export type ErasedRows = {
-  readonly test: RowTest
-  /** True: open every file. */
-  readonly thorough?: boolean
-}
 
 /** A partition that an erasure changes: it has rows to erase, or its export or expiry has not ended. */
 export type PartitionFacts = {
@@ -87,7 +80,6 @@ export async function inspectErasure(
 ): Promise<EraseState> {
   const log = await context.log()
   const { abort } = context.interrupt
-  const without = await filesWithoutRows(context, wanted)
   const logged = (await log.state(abort))?.files
   const attached = await partitionsNow(context)
   const partitions: PartitionFacts[] = []
@@ -97,9 +89,7 @@ export async function inspectErasure(
     refuseUnfinished(context, partition, (logged?.get(label)?.length ?? 0) > 0)
     const isUnfinished = state === 'EXPIRED' ? !retracted : UNPUBLISHED_STATES.has(state) && filePrefix !== null
     const found =
-      isArchived(state) || state === 'PUBLISHED'
-        ? await foundRows(context, partition, wanted.test, without, attached)
-        : null
+      isArchived(state) || state === 'PUBLISHED' ? await foundRows(context, partition, wanted, attached) : null
     const archivedRows = (found?.files ?? []).reduce((sum, { digest }) => sum + digest.rows, 0n)
     const sourceRows = found?.source.rows ?? 0n
     if (archivedRows === 0n && sourceRows === 0n && !isUnfinished) continue
@@ -114,16 +104,6 @@ export async function inspectErasure(
   const otherRows = await otherRowsOfAll(context, record, wanted.test, attached)
   const refusal = heldError(context, partitions) ?? heldExpiredError(context, record)
   return { partitions, otherRows: otherRows.digest, refusal }
-}
-
-/** Paths of files that by their statistics hold no row to erase. Empty if `thorough`: every file is opened. */
-export async function filesWithoutRows(
-  context: ArchiveContext,
-  { test, thorough }: ErasedRows,
-): Promise<ReadonlySet<string>> {
-  if (thorough === true) return new Set()
-  const predicate = testPredicate(test, archivedColumns(context.archived))
-  return (await context.log()).without(predicate, context.interrupt.abort)
 }
 
 /** @param isLogged true if the log names files of it @throws SluiceError PARTITION_STATE if a step is unfinished */

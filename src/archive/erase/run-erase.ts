@@ -1,6 +1,6 @@
 /** Erases rows from files, database and history, in this order; the ledger records each step's end. */
 import { removeFrom, erasePartition } from './erase-partition.ts'
-import { foundRows } from './found.ts'
+import { foundRows, type ErasedRows } from './found.ts'
 import type { DestroyedFile, Erasure, ErasureLedger } from '../ledger/erasure-ledger.ts'
 import { filePrefixes, readArchive, type ArchivedPartition, type ArchiveRecord } from '../ledger/record.ts'
 import type { ArchiveContext } from '../steps/context.ts'
@@ -29,11 +29,9 @@ import {
   heldError,
   heldExpiredError,
   refuseUnfinished,
-  filesWithoutRows,
   UNPUBLISHED_STATES,
   retryIfChanged,
   type PartitionFacts,
-  type ErasedRows,
 } from './inspect.ts'
 
 export type EraseRun = RunOf<typeof archiveErase>
@@ -61,7 +59,6 @@ export async function erasePartitions(
   inspections: readonly PartitionFacts[],
 ): Promise<boolean> {
   const log = await context.log()
-  const without = await filesWithoutRows(context, wanted)
   const work: AdvancePartition = async (held, reload) => {
     const partition = await reload()
     const { state } = partition
@@ -80,8 +77,7 @@ export async function erasePartitions(
       context,
       { partition, held },
       {
-        test: wanted.test,
-        without,
+        wanted,
         reason: erasure.reason,
         recordStatements: (place, now, guard) => erasures.recordStatements(erasure.id, place, now, guard),
         recordedQuery: (place, fence) => erasures.recordedQuery(erasure.id, place, fence),
@@ -162,7 +158,7 @@ export async function requireGone({ context, wanted }: Erasing, record: ArchiveR
   let left = 0n
   for (const partition of refuseStrangeFiles(context.name, log?.files ?? new Map(), record)) {
     throwIfAborted(abort)
-    const { files, source } = await foundRows(context, partition, wanted.test, new Set(), attached)
+    const { files, source } = await foundRows(context, partition, wanted, attached)
     left = files.reduce((sum, { digest }) => sum + digest.rows, left + source.rows)
   }
   const { digest } = await otherRowsOfAll(context, record, wanted.test, attached)
@@ -172,8 +168,8 @@ export async function requireGone({ context, wanted }: Erasing, record: ArchiveR
     `${left} rows to erase are still in partitions of ${context.name}, and ${digest.rows} in the table`,
     {
       where: context.name,
-      reason: 'another program wrote them during the erasure, or the statistics of a file do not match its rows',
-      hint: 'run the same command again; sluice archive verify checks the files',
+      reason: 'another program wrote them during the erasure',
+      hint: 'run the same command again',
     },
   )
 }

@@ -9,13 +9,13 @@ import { dec } from '../../../model/run/event.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import { archivedTable, openArchiveSource, type OpenedArchive, type OpenSource } from '../../work/each-table.ts'
-import { inspectErasure, retryIfChanged, type EraseState, type ErasedRows } from '../../erase/inspect.ts'
+import { inspectErasure, retryIfChanged, type EraseState } from '../../erase/inspect.ts'
 import { doubtOf } from '../../steps/unsure-columns.ts'
 import { readOnlyArchive } from '../../plan/table-changes.ts'
 import type { Predicate } from '../../../model/lake/predicate.ts'
 import { predicateNames, readPredicate } from '../../erase/read-predicate.ts'
 import { archivedColumns, rowTest } from '../../erase/row-test.ts'
-import { partitionTables } from '../../erase/found.ts'
+import { partitionTables, type ErasedRows } from '../../erase/found.ts'
 import { withheldError, withheldEvent, withholding } from '../../erase/withheld.ts'
 import {
   endHistory,
@@ -142,8 +142,7 @@ async function erase(
   const unasked = unreadLedgersError(context.name, others.unreadLedgers)
   if (unasked !== null && !dryRun) throw unasked
   const counting = { database: opened.database, others }
-  // A dry run counts, so it opens every file: statistics in the log may be wrong.
-  let wanted: ErasedRows = { test, thorough: dryRun || before !== null }
+  const wanted: ErasedRows = { test, read: new Map() }
   reportTexts(record, wanted, run)
   if (before?.state === 'destroying' && !dryRun) {
     return await erasures.underLease(before, async () => {
@@ -151,15 +150,9 @@ async function erase(
       return await ended(erasing, await endHistory(erasing), notChecked)
     })
   }
-  let look = await inspectNow({ context, wanted }, opened, record)
-  if (isNothing(look) && before === null) {
-    // Statistics in the log may be wrong: only a read of every file shows that no file has such a row.
-    if (wanted.thorough !== true) {
-      wanted = { test, thorough: true }
-      look = await inspectNow({ context, wanted }, opened, record)
-    }
-    if (isNothing(look)) refuseStrangeFiles(context.name, await logged(context), await recordNow(opened, record))
-  }
+  const look = await inspectNow({ context, wanted }, opened, record)
+  if (isNothing(look) && before === null)
+    refuseStrangeFiles(context.name, await logged(context), await recordNow(opened, record))
   if (dryRun || look.refusal !== null) report(tableText(table.table), look, run)
   const history = await historyPaths(context, counting)
   // Refuse now: a file that another ledger needs would stop the erasure at its end, after rows were erased.

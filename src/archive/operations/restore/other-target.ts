@@ -25,8 +25,7 @@ import {
 } from '../../elsewhere/place.ts'
 import { openArchiveSource, recordsOf, tableNow, type OpenedArchive, type OpenSource } from '../../work/each-table.ts'
 import { predicateNames, readPredicate } from '../../erase/read-predicate.ts'
-import { filesWithoutRows } from '../../erase/inspect.ts'
-import { archivedColumns, rowTest } from '../../erase/row-test.ts'
+import { archivedColumns, rowTest, testPredicate } from '../../erase/row-test.ts'
 import { doubtOf } from '../../steps/unsure-columns.ts'
 import { withheldError, withheldEvent, withholding } from '../../erase/withheld.ts'
 import { openArchive } from '../../work/open.ts'
@@ -250,7 +249,13 @@ async function partsOf(
   partitions: readonly ArchivedPartition[],
   { test }: Pick<Asked, 'test'>,
 ): Promise<readonly RestoredPart[]> {
-  const without = test === null ? new Set<string>() : await filesWithoutRows(context, { test })
+  // By their statistics, these files hold no such row.
+  const without =
+    test === null
+      ? new Set<string>()
+      : await (
+          await context.log()
+        ).without(testPredicate(test, archivedColumns(context.archived)), context.interrupt.abort)
   const parts: RestoredPart[] = []
   for (const partition of partitions) {
     const own = test === null ? null : fileTest(context, partition, test)
