@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { commandsOf } from '../support/archive-places.ts'
+import { commandsOf, countedBy } from '../support/archive-places.ts'
 import { makePlace, missing, perform, type Place, type Ran, type System } from '../support/copy-systems.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
 
@@ -216,18 +216,19 @@ test.skipIf(noServer !== '')(`code of an untrusted role is not executed to count
   }
 })
 
-describe('sqlite: a table that compares the text of a time', () => {
+describe('sqlite: a table that needs the text of a time', () => {
   const T = "'2020-01-02T10:00:00'"
   const CASES: readonly (readonly [name: string, sql: string, column: string])[] = [
     ['in its key', 'id integer, at datetime NOT NULL, b datetime, PRIMARY KEY (at, id)', 'at'],
     ['in a unique index', 'id integer PRIMARY KEY, at datetime NOT NULL, b datetime UNIQUE', 'b'],
     ['by a CHECK', `id integer PRIMARY KEY, at datetime NOT NULL, b datetime CHECK ("B" = ${T})`, 'b'],
-    ['by a CHECK of hours', `id integer PRIMARY KEY, at datetime NOT NULL, b time CHECK (length(b) > 1)`, 'b'],
+    ['by a CHECK of hours', `id integer PRIMARY KEY, at datetime NOT NULL, b time CHECK (length(b) > 10)`, 'b'],
     [
       'by a generated column',
       'id integer PRIMARY KEY, at datetime NOT NULL, b datetime, c AS (substr([b], 1, 16))',
       'b',
     ],
+    ['by a key of another table', 'id integer PRIMARY KEY, at datetime NOT NULL, b datetime UNIQUE', 'b'],
     ['by a foreign key', 'id integer PRIMARY KEY, at datetime NOT NULL, b datetime REFERENCES o (b)', 'b'],
     ['by an index of an expression', 'id integer PRIMARY KEY, at datetime NOT NULL, b datetime', 'b'],
   ]
@@ -238,6 +239,8 @@ describe('sqlite: a table that compares the text of a time', () => {
     await place.sql(
       'PRAGMA foreign_keys = OFF',
       `CREATE TABLE v (${columns})`,
+      ...(name.includes('unique') ? [`INSERT INTO v VALUES (2, '2090-01-01 00:00:00', '2020-01-02 10:00:00')`] : []),
+      ...(name.includes('another table') ? ['CREATE TABLE o (b datetime REFERENCES v (b))'] : []),
       ...(name.includes('expression') ? ['CREATE UNIQUE INDEX e ON v (substr(b, 1, 19))'] : []),
       `INSERT INTO v (id, at, b) VALUES (1, '2020-01-02 10:00:00', ${column === 'b' ? other : 'NULL'})`,
       ...(column === 'at' ? [`INSERT INTO v (id, at) VALUES (1, ${T})`] : []),
@@ -259,10 +262,41 @@ describe('sqlite: a table that compares the text of a time', () => {
     if (column === 'at') return
     // As text, the spelling comes back.
     expect(refusals(await perform({ ...drop, asText: [column] }))).toEqual([])
-    expect(await place.rows('SELECT * FROM v')).toEqual([])
+    expect(await place.rows(`SELECT * FROM v WHERE at < '2090'`)).toEqual([])
     const back = await perform({ ...restore, table: 'v', partitions: ['2020-Q1'] } as Operation)
     expect(back.finished).toMatchObject({ exitCode: 0 })
     expect(await place.rows('SELECT * FROM v ORDER BY id, at')).toEqual(before)
+  })
+
+  const HARMLESS: readonly (readonly [name: string, columns: string])[] = [
+    ['in a key', 'id integer, at datetime NOT NULL, b datetime, PRIMARY KEY (at, id)'],
+    ['in a unique index', 'id integer PRIMARY KEY, at datetime NOT NULL, b datetime UNIQUE'],
+    ['in a CHECK', `id integer PRIMARY KEY, at datetime NOT NULL CHECK (at > '2000'), b datetime, CHECK (b > at OR 1)`],
+    ['in a generated column', 'id integer PRIMARY KEY, at datetime NOT NULL, b datetime, c AS (substr(b, 1, 10))'],
+  ]
+
+  test.each(HARMLESS)('archives times of one other spelling %s that nothing loses', async (_name, columns) => {
+    const place = await makePlace('sqlite', folder)
+    await place.sql(
+      `CREATE TABLE v (${columns})`,
+      `INSERT INTO v (id, at, b) VALUES (1, ${T}, ${T}), (2, '2020-01-03T00:00:00', '2020-01-03T00:00:00'), (3, '2090-01-03T00:00:00', NULL), (4, '2090-01-04 00:00:00', '2090-01-04 00:00:00')`,
+    )
+    const { run, restore, query } = commandsOf({ place, form: 'plain', to: mkdtempSync(join(folder, 'to-')) })
+    const own = { ...run, tables: ['v'] } as Operation & { readonly kind: 'archive' }
+    expect(refusals(await perform(own))).toEqual([])
+    const asked = { ...query, table: 'v', query: 'SELECT count(*), sum(id) FROM v' } as Operation
+    expect((await countedBy(asked)).counted).toBe('4 10')
+    expect(refusals(await perform({ ...own, drop: true, confirm: 'v' }))).toEqual([])
+    expect((await countedBy(asked)).counted).toBe('4 10')
+    expect(await place.rows('SELECT id FROM v ORDER BY id')).toEqual([['3'], ['4']])
+    const back = await perform({ ...restore, table: 'v', partitions: ['2020-Q1'] } as Operation)
+    expect(back.finished).toMatchObject({ exitCode: 0 })
+    expect(await place.rows('SELECT id, at, b FROM v ORDER BY id')).toEqual([
+      ['1', '2020-01-02 10:00:00', '2020-01-02 10:00:00'],
+      ['2', '2020-01-03 00:00:00', '2020-01-03 00:00:00'],
+      ['3', '2090-01-03T00:00:00', null],
+      ['4', '2090-01-04 00:00:00', '2090-01-04 00:00:00'],
+    ])
   })
 
   test('archives other times, which come back in the usual spelling', async () => {

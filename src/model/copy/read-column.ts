@@ -13,7 +13,7 @@ export type ReadColumn = {
    * spelling of times may change. Not needed in stores that enforce column types.
    */
   readonly exact?: true
-  /** With `exact`: refuses another spelling of times, too, where a key or constraint of the table compares the text. */
+  /** With `exact`: refuses another spelling of times, too, if a key or constraint of the table needs the text. */
   readonly spelled?: true
   /** Set for numbers that become texts. */
   readonly intoText?: true

@@ -60,27 +60,24 @@ export function sqliteCellReaderOf(
 /**
  * As `sqliteCellReaderOf`, for values that must be restored exactly: refuses a value whose canonical form would be
  * stored in another storage class or spelling.
- * @param isSpelled true to refuse times in another spelling too
+ * @param loses called once a time has another spelling: true to refuse it
  * @throws (the function) SluiceError VALUE_REFUSED
  */
 export function exactReader(
   { native, type }: Pick<Column, 'native' | 'type'>,
   as: ColumnType,
-  isSpelled = false,
+  loses = (): boolean => false,
 ): CellReader {
-  const read = sqliteCellReaderOf(
-    { native, type: type.kind === 'timestamp' && as.kind === 'timestamp' ? type : as },
-    as,
-  )
+  const read = readerOf({ native, type }, as)
   if (read === literalOf) return read
   const affinity = affinityOf(native, true)
   const bind = binderOf(as, affinity)
-  const isInstant = as.kind === 'date' || as.kind === 'time' || as.kind === 'timestamp'
+  const isInstant = isTime(as)
   return (stored) => {
     const cell = read(stored)
     const value = bound(bind, cell)
     if (isStoredExactly(stored, value, affinity, isInstant)) {
-      if (!isSpelled || !isInstant || value === stored) return cell
+      if (!isInstant || value === stored || !loses()) return cell
       throw refusedValue(
         `spelled as it would be restored (${String(value)}), and a key or constraint compares it`,
         stored,
@@ -88,6 +85,31 @@ export function exactReader(
     }
     throw refusedValue(`${as.kind === 'native' ? 'text' : as.kind} that the column would store unchanged`, stored)
   }
+}
+
+/** Returns a function from a stored time to the value that is restored; it returns an unreadable value unchanged. */
+export function restoredTime(
+  { native, type }: Pick<Column, 'native' | 'type'>,
+  as: ColumnType,
+): ((stored: StoredValue) => SqlValue) | null {
+  if (!isTime(as)) return null
+  const read = readerOf({ native, type }, as)
+  const bind = binderOf(as, affinityOf(native, true))
+  return (stored) => {
+    try {
+      return bind(read(stored))
+    } catch {
+      return stored
+    }
+  }
+}
+
+function readerOf({ native, type }: Pick<Column, 'native' | 'type'>, as: ColumnType): CellReader {
+  return sqliteCellReaderOf({ native, type: type.kind === 'timestamp' && as.kind === 'timestamp' ? type : as }, as)
+}
+
+function isTime({ kind }: ColumnType): boolean {
+  return kind === 'date' || kind === 'time' || kind === 'timestamp'
 }
 
 /** The value as it would be bound to write it; null if it cannot be written. */

@@ -22,12 +22,14 @@ export type ScanColumn = {
   readonly spelled?: true
   /** See `ReadColumn.intoText`. */
   readonly intoText?: true
+  /** True if the table would lose something by another spelling of the column's times. */
+  readonly loses?: () => boolean
 }
 
 type Decode = (bytes: Uint8Array) => string | null
 
-export function sqliteCellReader({ column, as, exact, spelled, intoText }: ScanColumn): CellReader {
-  return exact === true ? exactReader(column, as, spelled) : sqliteCellReaderOf(column, as, intoText)
+export function sqliteCellReader({ column, as, exact, intoText, loses }: ScanColumn): CellReader {
+  return exact === true ? exactReader(column, as, loses) : sqliteCellReaderOf(column, as, intoText)
 }
 
 export type SqliteScan = {

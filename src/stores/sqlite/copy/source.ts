@@ -34,7 +34,7 @@ import { sqliteCopyError } from './errors.ts'
 import { KEY_TERMS, SQLITE_SOURCE_KEYS, sqliteCondition } from './key-dialect.ts'
 import { keyListParts } from '../../common/key-parts.ts'
 import { regrouped } from '../../common/regrouped.ts'
-import { comparedTexts } from './compared-texts.ts'
+import { RespelledTimes } from './respelled-times.ts'
 import { slices, type ReadMode, type Open, type ScanColumn, type SqliteScan, type Slice } from './rows.ts'
 import { sqliteShape, type SqliteShape } from './shape.ts'
 import { wideRowsOf } from '../reader.ts'
@@ -52,6 +52,8 @@ export class SqliteView implements SourceView {
   readonly #readModes = new Map<string, ReadMode>()
   readonly #shapes = new Map<string, SqliteShape>()
   readonly #spellings = new Spellings(this)
+  /** By table and names of columns. */
+  readonly #respelled = new Map<string, RespelledTimes>()
 
   /**
    * @param connection used by nothing else, and closed with the view; it may be in a transaction already
@@ -187,13 +189,13 @@ export class SqliteView implements SourceView {
     }
   }
 
-  /** Times that no key and no constraint compares may come back in another spelling. */
+  /** Adds to each column whether another spelling of its times would lose something. */
   #scanned({ table: { name } }: TableSpec, columns: readonly ScanColumn[]): readonly ScanColumn[] {
     if (!columns.some(({ spelled }) => spelled === true)) return columns
-    const compared = comparedTexts(this.#connection, name)
-    return columns.map(({ spelled, ...one }) =>
-      spelled === true && compared.has(one.name.toLowerCase()) ? { ...one, spelled } : one,
-    )
+    const wanted = JSON.stringify([name, ...columns.map((one) => one.name)])
+    const times = this.#respelled.get(wanted) ?? new RespelledTimes(this.#connection, name, columns)
+    this.#respelled.set(wanted, times)
+    return columns.map((one) => (one.spelled === true ? { ...one, loses: () => times.lose(one.name) } : one))
   }
 
   /**
