@@ -73,6 +73,7 @@ describe('copy', () => {
     ['--table t --columns a,b --columns "c,d"', { ...base, columns: ['a', 'b', 'c,d'] }],
     ['--table t --key a,b --where id<9', { ...base, key: ['a', 'b'], where: 'id<9' }],
     ['--table t --rename a=b --rename "x=y"=z=1', { ...base, rename: { a: 'b', 'x=y': 'z=1' } }],
+    ['--tables s.* --exclude s.a,s.b --exclude "s.c*"', { ...base, tables: ['s.*'], exclude: ['s.a', 's.b', 's.c*'] }],
     ['--table t --to-schema s --to-table u', { ...base, toSchema: 's', toTable: 'u' }],
     [
       '--table t --on-existing replace-range --accept-lossy a,b --accept-lossy c --verify count',

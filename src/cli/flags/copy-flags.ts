@@ -33,7 +33,7 @@ export function readObjects(args: Arguments, defaults: ConfigDefaults): readonly
 
 export type Selection = Pick<
   DiffOperation,
-  'from' | 'to' | 'tables' | 'toSchema' | 'toTable' | 'columns' | 'rename' | 'where' | 'key' | 'workers'
+  'from' | 'to' | 'tables' | 'exclude' | 'toSchema' | 'toTable' | 'columns' | 'rename' | 'where' | 'key' | 'workers'
 >
 
 /** Source and target of a copy or diff. */
@@ -68,12 +68,14 @@ export function readSelection(args: Arguments, { env, defaults }: RequestContext
       hint: "add --table NAME, or --tables 'public.*' for all matching ones; sluice discover URL lists them",
     })
   }
+  const exclude = givenList(args, 'exclude').flatMap((word) => splitNames('--exclude', word))
   const columns = namesOf(args, defaults, 'columns')
   const key = namesOf(args, defaults, 'key')
   const selection: Selection = {
     from: storeUrls.from.url,
     to: storeUrls.to.url,
     tables,
+    ...(exclude.length === 0 ? {} : { exclude }),
     ...given('toSchema', givenText(args, 'to-schema') ?? byCdm?.toSchema ?? defaults['to-schema']),
     ...given('toTable', givenText(args, 'to-table') ?? byCdm?.toTable ?? defaults['to-table']),
     ...given('columns', columns),

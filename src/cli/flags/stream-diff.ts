@@ -11,6 +11,7 @@ const STREAM_FLAGS = ['range', 'partition', 'dry-run']
 /** Flags that are not allowed with `--run STREAM`. */
 const REFUSED_FLAGS = [
   'tables',
+  'exclude',
   'to-schema',
   'to-table',
   'columns',

@@ -101,11 +101,13 @@ async function sourceTables(
 }> {
   const found = new Map<string, TableSpec>()
   const leftOut = new Map<string, TableName>()
-  for (const pattern of operation.tables) {
+  const named = async (pattern: string): Promise<readonly TableSpec[]> => {
     const some = await again(() => onSide('source', () => from.tables(pattern, signal)))
-    if (some.length === 0 && followed === undefined) {
-      throw await noSuchTable(from, pattern, `the source has no table ${pattern}`)
-    }
+    if (some.length > 0 || followed !== undefined) return some
+    throw await noSuchTable(from, pattern, `the source has no table ${pattern}`)
+  }
+  for (const pattern of operation.tables) {
+    const some = await named(pattern)
     const byPattern = pattern.includes('*')
     if (byPattern && some.length > 0 && some.every(({ table }) => isLedgerTable(table)))
       throw onlyLedger(pattern, some, from)
@@ -115,6 +117,9 @@ async function sourceTables(
       else if (!isOwnLedgerTable(table)) leftOut.set(name, table.table)
     }
   }
+  for (const pattern of operation.exclude ?? [])
+    for (const { table } of await named(pattern)) for (const tables of [found, leftOut]) tables.delete(tableText(table))
+  if (found.size === 0 && operation.exclude !== undefined && followed === undefined) throw allExcluded(operation)
   for (const name of found.keys()) leftOut.delete(name)
   const all = [...found.values()]
   const isFollowed = ({ table }: TableSpec): boolean => followed?.has(tableText(table)) !== false
@@ -123,6 +128,13 @@ async function sourceTables(
     leftOut: [...leftOut.values()],
     unfollowed: all.flatMap((one) => (isFollowed(one) ? [] : [one.table])),
   }
+}
+
+function allExcluded({ tables, exclude = [] }: CopyOperation): SluiceError {
+  return new SluiceError('NO_SUCH_TABLE', `--exclude leaves out every table of ${tables.join(', ')}`, {
+    reason: `the excluded tables are ${exclude.join(', ')}`,
+    hint: 'name fewer tables with --exclude, or other ones with --table or --tables',
+  })
 }
 
 function onlyLedger(pattern: string, some: readonly TableSpec[], from: CopyStore): SluiceError {

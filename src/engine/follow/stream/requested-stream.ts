@@ -42,8 +42,8 @@ export async function streamTableNames(stream: string, database: LedgerDatabase)
 }
 
 /** The tables that a command names, and their names in the target, as text to compare. */
-function tableNamesText({ tables, toSchema, toTable }: Pick<CopyOperation, 'tables' | 'toSchema' | 'toTable'>): string {
-  return JSON.stringify([tables.toSorted(), toSchema ?? null, toTable ?? null])
+function tableNamesText({ tables, exclude, toSchema, toTable }: CopyOperation): string {
+  return JSON.stringify([tables.toSorted(), exclude?.toSorted() ?? null, toSchema ?? null, toTable ?? null])
 }
 
 /** Options of a stream that `follow RUN` applies again. @returns JSON without URLs, which may hold passwords */

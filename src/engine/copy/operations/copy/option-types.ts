@@ -61,6 +61,8 @@ export type PairedTables = {
   readonly to: string
   /** Names or patterns of tables of the source. */
   readonly tables: readonly string[]
+  /** Names or patterns of tables that are left out, although `tables` names them; default: none. */
+  readonly exclude?: readonly string[]
   /** Schema for new tables in the target; default: that of the source. */
   readonly toSchema?: string
   readonly columns?: readonly string[]

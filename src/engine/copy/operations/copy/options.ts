@@ -55,6 +55,14 @@ export const SELECTION: readonly Option[] = inGroup(TABLES, [
     completes: 'table',
     describe: "names and patterns, comma-separated, such as 'public.*'; repeatable",
   },
+  {
+    name: 'exclude',
+    type: 'list',
+    commas: true,
+    shown: 'none',
+    completes: 'table',
+    describe: "tables of the source to leave out, by names and patterns such as 'public.log_*'; repeatable",
+  },
   { name: 'to-schema', type: 'text', describe: 'schema in the target (default: the schema of the source)' },
   {
     name: 'to-table',

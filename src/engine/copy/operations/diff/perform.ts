@@ -351,7 +351,7 @@ function writing({ timesOf, livesOf, ...others }: CassandraOptions): CassandraOp
 }
 
 function requests(operation: DiffOperation): CopyOperation {
-  const { from, to, tables, toSchema, toTable, columns, rename, where, key, workers } = operation
+  const { from, to, tables, exclude, toSchema, toTable, columns, rename, where, key, workers } = operation
   const { ring, constants, explodeMap, codecs, cassandra } = operation
   return {
     kind: 'copy',
@@ -359,7 +359,7 @@ function requests(operation: DiffOperation): CopyOperation {
     to,
     tables,
     rename,
-    ...givenFields({ toSchema, toTable, columns, where, key, ring, constants, explodeMap, codecs, cassandra }),
+    ...givenFields({ exclude, toSchema, toTable, columns, where, key, ring, constants, explodeMap, codecs, cassandra }),
     workers,
     onExisting: 'append',
     acceptLossy: [],
