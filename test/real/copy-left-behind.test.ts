@@ -508,6 +508,27 @@ describe('a plan names', () => {
     expect(await to.rows(definitions)).toEqual(await from.rows(definitions))
   })
 
+  test('DEFERRABLE of a constraint that is the row key, and of one whose column has another name', async (context) => {
+    const [from, to] = await places(context, 'postgresql', 'postgresql')
+    await from.sql(
+      'CREATE TABLE k (id int NOT NULL, v int, CONSTRAINT later UNIQUE (id) DEFERRABLE, CONSTRAINT last UNIQUE (v) DEFERRABLE INITIALLY DEFERRED)',
+      'INSERT INTO k VALUES (1, 1)',
+    )
+    const plain = await perform(copyOf(from, to, 'k', { rename: { v: 'w' }, dryRun: true }))
+    expectDone(plain)
+    expect(named(plain)).toEqual(['key property public.k: DEFERRABLE of later'])
+    const ran = await perform(copyOf(from, to, 'k', { rename: { v: 'w' }, with: ['constraints'] }))
+    expectDone(ran)
+    expect(named(ran)).toEqual(['key property public.k: DEFERRABLE of later'])
+    const lines = ran.events.flatMap((event) =>
+      event.type === 'plan.ready' ? (event.copies ?? []).flatMap(({ objects = [] }) => objects) : [],
+    )
+    expect(lines).toEqual([
+      { name: 'last', kind: 'unique', status: 'build', note: 'is created without DEFERRABLE INITIALLY DEFERRED' },
+      { name: 'later', kind: 'unique', status: 'there' },
+    ])
+  })
+
   test('a view in the database of both tables as one that a cutover recreates', async (context) => {
     const [place] = await places(context, 'postgresql', 'sqlite')
     await place.sql('CREATE TABLE t (id int PRIMARY KEY)', 'CREATE VIEW ids AS SELECT id FROM t')

@@ -121,9 +121,9 @@ const KINDS: Readonly<Record<LeftKind, Words>> = {
     'conflict clauses of constraints',
   ),
   'key property': words(
-    'property of the primary key',
-    'the key of a new table has its columns only',
-    'properties of the primary key',
+    'property of a key',
+    'the key of a new table has its columns only, and checks each row as it is written',
+    'properties of keys',
   ),
   'system versioning': words('system-versioned table', 'current rows are copied, but their history is not'),
   sequence: words(

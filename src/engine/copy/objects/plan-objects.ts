@@ -26,7 +26,12 @@ export type PlannedObject = {
 } & (
   | { readonly status: 'build'; readonly object: SchemaObject; readonly note?: string }
   /** The object as it is in the target, with its name in the target. */
-  | { readonly status: 'there'; readonly object: SchemaObject }
+  | {
+      readonly status: 'there'
+      readonly object: SchemaObject
+      /** Clause of the source that the target's constraint lacks, such as `DEFERRABLE`. */
+      readonly lost?: string
+    }
   /** `later`: statement that creates it when the stream has ended. */
   | { readonly status: 'left'; readonly reason: string; readonly later?: string }
 )
@@ -133,7 +138,9 @@ async function planTableObjects(
     // The user may have created by hand what a copy cannot create.
     const whole = same.find((one) => fitted !== undefined && satisfies(one, fitted))
     if (whole !== undefined) {
-      planned.push({ name, kind, status: 'there', object: whole })
+      const deferral = deferralOf(object)
+      const lost = deferral !== null && deferralOf(whole) === null ? { lost: deferral } : {}
+      planned.push({ name, kind, status: 'there', object: whole, ...lost })
       continue
     }
     if (fitted === undefined || refused !== undefined) {
@@ -253,6 +260,11 @@ function equalKeys(one: string, other: string, { can }: CopyStore): boolean {
   return can.folds?.columns === true ? one.toLowerCase() === other.toLowerCase() : one === other
 }
 
+/** The clause of a unique constraint that checks rows later; null if each row is checked as it is written. */
+function deferralOf({ kind, own }: SchemaObject): string | null {
+  return kind === 'unique' ? (/ (DEFERRABLE(?: INITIALLY DEFERRED)?)$/.exec(own)?.[1] ?? null) : null
+}
+
 /** Notes on differences to the source that a reader of the plan would not expect. */
 function noteOf(before: SchemaObject, after: SchemaObject): { readonly note?: string } {
   const notes: string[] = []
@@ -261,6 +273,8 @@ function noteOf(before: SchemaObject, after: SchemaObject): { readonly note?: st
     const cut = after.parts.find(({ prefix }, i) => prefix !== undefined && before.parts[i]?.prefix === undefined)
     if (cut?.prefix !== undefined) notes.push(`holds the first ${cut.prefix} characters of ${cut.column ?? ''}`)
     if (before.kind === 'unique' && after.kind === 'index') notes.push('becomes a unique index')
+    const deferral = deferralOf(before)
+    if (deferral !== null && deferralOf(after) === null) notes.push(`is created without ${deferral}`)
     if (before.include.length > after.include.length) notes.push('is created without its INCLUDE columns')
   }
   return notes.length === 0 ? {} : { note: notes.join(', ') }

@@ -68,7 +68,7 @@ export async function planExtras(
       : await again(() => withoutFiringKeys(some, requested, () => companion.checksKeys(operation, some.to, abort)))
   if (companion?.reportsDependencies === true) return { objects, left: [] }
   const left = await again(() => planLeftBehind(some, byPattern, objects, abort))
-  return { objects, left: [...left, ...(await again(() => planUnrequested(some, options, split?.others, abort)))] }
+  return { objects, left: [...left, ...(await again(() => planUnrequested(some, options, split, abort)))] }
 }
 
 /** True if an earlier execution of the run has restarted its stream. */
