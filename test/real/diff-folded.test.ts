@@ -58,3 +58,20 @@ test('a stream into a key of PostgreSQL with a loose collation is refused', asyn
   expect(finished.error).toMatchObject({ code: 'NOT_FOLLOWABLE' })
   expect(JSON.stringify(finished.error)).toContain('may treat two different keys of the source as equal')
 })
+
+test('a key of MariaDB whose created copy would have its loose collation is refused before triggers exist', async (context) => {
+  const why = await missing('mysql')
+  if (why !== '') return context.skip(why)
+  const [source, target] = [await makePlace('mysql', folder), await makePlace('mysql', folder)]
+  await source.sql(
+    'CREATE TABLE k (k VARCHAR(9) COLLATE utf8mb4_general_ci PRIMARY KEY, v INT)',
+    "INSERT INTO k VALUES ('a', 1)",
+  )
+  const { finished } = await perform(copyOf(source, target, 'k', { follow: { cdc: 'trigger', until: 'caught-up' } }))
+  expect(finished.error).toMatchObject({
+    code: 'NOT_FOLLOWABLE',
+    hint: expect.stringMatching(/create the table in the target first/) as string,
+  })
+  const made = 'SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()'
+  expect([await source.rows(made), await target.rows(`${made} AND TABLE_NAME = 'k'`)]).toEqual([[['k']], []])
+})

@@ -1,6 +1,6 @@
 /** What a store offers to replication streams: as a source, changes in commit order; as a target, sessions for them. */
 import type { Change, ChangeBatch, LogPosition } from '../copy/change.ts'
-import type { TableName, TableSpec } from '../copy/column-type.ts'
+import type { Column, TableName, TableSpec } from '../copy/column-type.ts'
 import type { FrameFormat, Row } from '../copy/rows.ts'
 import type { Closing } from '../run/ledger-port.ts'
 import type { ReadColumn } from '../copy/read-column.ts'
@@ -332,8 +332,8 @@ export interface ChangeTarget {
   readonly frames?: FrameFormat
   /** Checks the requirements; read-only. */
   inspect(request: ChangeRequest): Promise<TargetPreflight>
-  /** True if two different keys of the source may be equal in a table with this collation. */
-  folds?(collation: string): boolean
+  /** True if two different keys of the source may be equal in such a column of a created table. */
+  folds?(column: Pick<Column, 'native' | 'collation'>): boolean
   open(request: ChangeRequest): Promise<ChangeWriter>
 }
 

@@ -130,13 +130,11 @@ function keyRefusals({ name, plan, target }: FollowTable, to: Pick<ChangeTarget,
       hint: `give ${lossy.to} of the target the type of the source, ${lossy.source.native}`,
     })
   }
-  const folded = plan.columns.find(
-    (one) => target.identity.includes(one.to) && to.folds?.(one.target.collation ?? '') === true,
-  )
+  const folded = plan.columns.find((one) => target.identity.includes(one.to) && to.folds?.(one.target) === true)
   if (plan.create && folded !== undefined) {
     refusals.push({
       table,
-      message: `${folded.to} of ${name} would have the collation ${folded.target.collation} in the target, for which keys of two source rows can be equal`,
+      message: `${folded.to} of ${name} would have the collation ${folded.target.collation ?? ''} in the target, for which keys of two source rows can be equal`,
       hint: 'create the table in the target first, with a column that is compared by its bytes',
     })
   }

@@ -1,11 +1,12 @@
 /** MySQL as the target of changes. */
 import { throwIfAborted } from '../../../../shared/abort.ts'
+import type { Column } from '../../../../model/copy/column-type.ts'
 import type { ChangeRequest, ChangeTarget, ChangeWriter, TargetPreflight } from '../../../../model/follow/port.ts'
 import type { MysqlConfig } from '../../config.ts'
 import { mysqlTargetError } from '../../copy/errors.ts'
 import { openCopySession } from '../../copy/sessions.ts'
 import type { MysqlSession } from '../../session.ts'
-import { checkMysqlTarget } from './preflight.ts'
+import { checkMysqlTarget, foldsTexts } from './preflight.ts'
 import { openChangeWriter } from './writer.ts'
 
 export class MysqlApply implements ChangeTarget {
@@ -28,6 +29,10 @@ export class MysqlApply implements ChangeTarget {
     } catch (error) {
       throw mysqlTargetError(error, this.#config.label)
     }
+  }
+
+  folds(column: Pick<Column, 'native' | 'collation'>): boolean {
+    return foldsTexts(column)
   }
 
   async open(request: ChangeRequest): Promise<ChangeWriter> {

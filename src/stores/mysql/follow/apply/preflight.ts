@@ -1,5 +1,5 @@
 /** Preflight checks of a target of changes: causes for which it would refuse or alter changes. Reads only. */
-import { tableText } from '../../../../model/copy/column-type.ts'
+import { tableText, type Column } from '../../../../model/copy/column-type.ts'
 import type { IndexObject } from '../../../../model/copy/schema-object.ts'
 import {
   droppedHint,
@@ -138,9 +138,15 @@ function columnsOf({ columns }: ApplyShape): readonly InspectedColumn[] {
   return columns.flatMap((column) => {
     if (column === null) return []
     const { name, generated, native, collation } = column
-    const folds = isText(baseTypeName(native)) && collation !== null && !isByBytes(collation)
-    return [{ name, generated, ...(folds ? { foldedBy: collation } : {}) }]
+    return [
+      { name, generated, ...(collation !== null && foldsTexts({ native, collation }) ? { foldedBy: collation } : {}) },
+    ]
   })
+}
+
+/** True if the column may treat different texts as equal. */
+export function foldsTexts({ native, collation }: Pick<Column, 'native' | 'collation'>): boolean {
+  return isText(baseTypeName(native)) && collation !== undefined && !isByBytes(collation)
 }
 
 function objectOf({ name, unique, usable, columns }: IndexFacts): IndexObject {

@@ -2,6 +2,7 @@
 import type Database from 'better-sqlite3'
 import type { PartialPut, SortedBatch } from '../../../common/apply/puts.ts'
 import { TurnWriter, type ChangeSteps } from '../../../common/apply/turn-writer.ts'
+import type { Column } from '../../../../model/copy/column-type.ts'
 import type { Statement } from '../../../../model/run/ledger-port.ts'
 import type { ChangeRequest, ChangeTarget, ChangeWriter, TargetPreflight } from '../../../../model/follow/port.ts'
 import { beginWrite, closesChunk, rollBack, type SqliteParts } from '../../copy/connection.ts'
@@ -25,7 +26,7 @@ export class SqliteApply implements ChangeTarget {
     }
   }
 
-  folds(collation: string): boolean {
+  folds({ collation = '' }: Pick<Column, 'collation'>): boolean {
     return /^(?:NOCASE|RTRIM)$/i.test(collation)
   }
 
