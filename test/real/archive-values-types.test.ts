@@ -167,6 +167,24 @@ const CASES: Readonly<Record<(typeof SYSTEMS)[number], readonly Case[]>> = {
       run: ['"\\u0000"', '"\\u0009"', '😀', '\\'],
       literal: bytesLiteral,
     },
+    {
+      type: 'varchar(20) CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci',
+      values: ['é', 'e', 'E', 'é '],
+      planned: ['"é " later 1', 'E later 1', 'e later 1', 'é later 1'],
+      run: ['é', 'e'],
+    },
+    {
+      type: "enum('eu', 'us', '') CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci",
+      values: ['eu', 'us', ''],
+      planned: ['"" later 1', 'eu later 1', 'us later 1'],
+      run: ['eu', '""'],
+    },
+    {
+      type: 'varchar(20) CHARACTER SET utf16 COLLATE utf16_unicode_ci',
+      values: ['é', 'E', '😀'],
+      planned: ['E later 1', 'é later 1', '😀 later 1'],
+      run: ['é', '😀'],
+    },
   ],
   sqlite: [
     {

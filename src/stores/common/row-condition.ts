@@ -31,6 +31,7 @@ export function conditionSql(columns: readonly Column[], test: RowTest, words: C
 }
 
 /** Joins two conditions: a comparison by the system's own rule, which may use an index, and one byte by byte. */
-export function sameBytes(op: '=' | '<>', byRule: string, byBytes: string): string {
-  return op === '=' ? `${byRule} AND ${byBytes}` : `NOT (${byRule} AND ${byBytes})`
+export function sameBytes(op: '=' | '<>', byRule: string | null, byBytes: string): string {
+  const same = byRule === null ? byBytes : `${byRule} AND ${byBytes}`
+  return op === '=' ? same : `NOT (${same})`
 }

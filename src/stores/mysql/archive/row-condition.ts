@@ -33,13 +33,23 @@ function compare(name: string, column: Column, op: Comparison, value: string): s
       if (op !== '=' && op !== '<>') return null
       const bytes = `X'${Buffer.from(value).toString('hex')}'`
       const text = enumMemberSql(name, type)
+      const rule = ruleOf(column)
       return sameBytes(
         op,
-        `${text} = CONVERT(${bytes} USING utf8mb4)`,
+        rule === null ? null : `${text} = CONVERT(${bytes} USING utf8mb4)${rule}`,
         `CAST(CONVERT(${text} USING utf8mb4) AS BINARY) = ${bytes}`,
       )
     }
     default:
       return null
   }
+}
+
+/**
+ * SQL that names the collation of a column, because the server refuses to choose one of two.
+ * @returns null for another character set: each value is converted, so no index could help
+ */
+function ruleOf({ type, collation }: Column): string | null {
+  if (type.kind === 'uuid' || collation === undefined) return ''
+  return collation.startsWith('utf8mb4_') ? ` COLLATE ${collation}` : null
 }
