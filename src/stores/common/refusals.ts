@@ -2,6 +2,7 @@
 import { hexDigits } from '../../model/copy/bytes-text.ts'
 import type { Cell, Row } from '../../model/copy/rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
+import { isWellFormed } from '../../shared/well-formed.ts'
 import type { ChunkRequest } from '../../model/copy/target-port.ts'
 
 export type RefusedWrite = {
@@ -100,6 +101,22 @@ export function tableRefused({ system, label, table, message, cause }: RefusedWr
     hint: 'compare the table with the plan, which --dry-run shows; an upsert needs a unique key',
     cause,
   })
+}
+
+/** Refusals of values that a system would store as other values. @param system its display name */
+export function changedBy(system: string) {
+  const refuse = (reason: string, cell: Exclude<Cell, null>): never => {
+    const text = typeof cell === 'object' ? `${cell.byteLength} bytes` : String(cell).slice(0, 60)
+    throw new SluiceError('ROW_REFUSED', `${system} would change this value${text === '' ? '' : `: ${text}`}`, {
+      reason,
+      hint: 'change the value in the source, or the type of the column in the target',
+    })
+  }
+  const wellFormed = (cell: Exclude<Cell, null>): string => {
+    const text = String(cell)
+    return isWellFormed(text) ? text : refuse('a surrogate without its pair cannot be stored in UTF-8', '')
+  }
+  return { refuse, wellFormed }
 }
 
 /** Adds to an error the column and the row key of the refused value. @param at index of the value in the row */

@@ -3,27 +3,17 @@
  * through a temporary file. It returns bytes; after the iteration, the caller must check by `rows` that they are
  * complete.
  */
-import { execFile } from 'node:child_process'
 import { closeSync, constants, createReadStream, openSync } from 'node:fs'
 import { Socket } from 'node:net'
 import type { DuckDBConnection } from '@duckdb/node-api'
+import { makeFifo, MOST_PIPES } from './fifo.ts'
 
-/** A COPY that blocks on a full FIFO occupies a thread of libuv's pool; some must stay free for the readers. */
-const POOL = Number(process.env['UV_THREADPOOL_SIZE'] ?? 4)
-let freePipes = Number.isFinite(POOL) ? Math.max(0, Math.min(2, POOL - 2)) : 0
+let freePipes = MOST_PIPES
 
 export type CopySql = (target: string) => string
 
 /** Bytes of a COPY, and the number of rows it reported; `rows` is set once the iteration has ended. */
 export type RowPipe = AsyncIterable<Buffer> & { readonly rows: () => number }
-
-function makeFifo(path: string): Promise<boolean> {
-  return new Promise((done) => {
-    execFile('mkfifo', ['-m', '600', path], (error) => {
-      done(error === null)
-    })
-  })
-}
 
 /** Writes the output to a temporary file: the COPY has ended before the first byte is returned. */
 async function* throughFile(

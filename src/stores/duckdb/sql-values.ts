@@ -9,6 +9,8 @@ import {
   type DuckDBValue,
 } from '@duckdb/node-api'
 import { isoOfText, isoTime } from '../../shared/clock.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { Cell } from '../../model/copy/rows.ts'
 import type { SqlRow, SqlValue } from '../../model/run/sql-port.ts'
 
 /** Bulk insert by the appender. Columns that are not named get their default. */
@@ -75,6 +77,13 @@ export function fromDuckdb(value: DuckDBValue): SqlValue {
   if (value instanceof DuckDBDateValue && !value.isFinite) return value.days > 0 ? 'infinity' : '-infinity'
   if (value === null || typeof value === 'string' || typeof value === 'number') return value
   return value.toString()
+}
+
+/** A value of a query that returns texts, numbers and bytes only. */
+export function cellOf(value: DuckDBValue): Cell {
+  if (value === null || typeof value === 'string' || typeof value === 'number') return value
+  if (value instanceof DuckDBBlobValue) return value.bytes
+  throw new SluiceError('INTERNAL', `DuckDB returned ${typeof value} instead of a text, a number or bytes`)
 }
 
 /** Largest time in milliseconds of a JavaScript date. */

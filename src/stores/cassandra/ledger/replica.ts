@@ -8,6 +8,7 @@ import Database from 'better-sqlite3'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Statement } from '../../../model/run/ledger-port.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
+import { answerOf } from '../../sqlite/reader.ts'
 import type { StoredEntry, EntryBatch } from './entry.ts'
 
 /** Results of statements, and the batch to record for those that changed something. */
@@ -107,7 +108,7 @@ export class Replica {
     const results = statements.map((statement) => {
       const prepared = this.#prepare(statement.sql)
       if (!prepared.readonly) changing.push(statement)
-      return run(prepared, statement.parameters)
+      return answerOf(prepared, statement.parameters)
     })
     const changes = this.#number('SELECT total_changes()') - before
     const isSame = changes === 0 && this.#number('PRAGMA schema_version') === schema
@@ -127,21 +128,4 @@ export class Replica {
     }
     return statement
   }
-}
-
-function run(statement: Database.Statement, parameters: SqlRow): readonly SqlRow[] {
-  if (!statement.reader) {
-    statement.run(...parameters)
-    return []
-  }
-  const rows = statement
-    .raw(true)
-    .safeIntegers(true)
-    .all(...parameters) as readonly SqlRow[]
-  return rows.map((row) => row.map(narrowed))
-}
-
-/** Bigints as numbers, if that is exact. */
-function narrowed(value: SqlRow[number]): SqlRow[number] {
-  return typeof value === 'bigint' && Number.isSafeInteger(Number(value)) ? Number(value) : value
 }

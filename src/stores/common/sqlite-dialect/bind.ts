@@ -7,14 +7,15 @@ import { withoutArrayBounds } from '../../../model/copy/array-bounds.ts'
 import { canonicalDecimal } from '../../../model/copy/decimal.ts'
 import type { ColumnType } from '../../../model/copy/column-type.ts'
 import type { Cell } from '../../../model/copy/rows.ts'
-import { SluiceError } from '../../../shared/errors.ts'
-import { isWellFormed } from '../../../shared/well-formed.ts'
 import type { SqlValue } from '../../../model/run/sql-port.ts'
+import { changedBy } from '../refusals.ts'
 import { valueOfLiteral } from './any.ts'
 import type { Affinity } from './types.ts'
 
 type Present = Exclude<Cell, null>
 export type Binder = (cell: Present) => SqlValue
+
+const { refuse, wellFormed } = changedBy('SQLite')
 
 const WHOLE = /^-?\d+$/
 /** Number of decimal digits that a double always keeps exactly. */
@@ -118,17 +119,4 @@ function textBinder(affinity: Affinity): Binder {
 function fitsExactly(value: bigint, affinity: Affinity): boolean {
   if (affinity === 'real') return BigInt(Number(value)) === value
   return value >= INT64.least && value <= INT64.most
-}
-
-function wellFormed(cell: Present): string {
-  const text = String(cell)
-  return isWellFormed(text) ? text : refuse('a surrogate without its pair cannot be stored in UTF-8', '')
-}
-
-function refuse(reason: string, cell: Present): never {
-  const shown = typeof cell === 'object' ? `${cell.byteLength} bytes` : String(cell).slice(0, 60)
-  throw new SluiceError('ROW_REFUSED', `SQLite would change this value${shown === '' ? '' : `: ${shown}`}`, {
-    reason,
-    hint: 'change the value in the source, or the type of the column in the target',
-  })
 }

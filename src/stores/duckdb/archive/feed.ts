@@ -1,11 +1,11 @@
 /** Streams bytes to a statement that reads a file: through a FIFO, or a temporary file if the system has none. */
-import { execFile } from 'node:child_process'
 import { closeSync, constants, openSync } from 'node:fs'
 import { open, rm } from 'node:fs/promises'
 import { Socket } from 'node:net'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import { makeFifo, MOST_PIPES } from '../fifo.ts'
 import { interruptibleDuckdb } from './ask.ts'
 
 /**
@@ -17,12 +17,7 @@ const OPENING_BYTES = 1_100_000
 const AHEAD_BYTES = 16 << 20
 const LF = 10
 
-/**
- * A statement that waits for rows occupies a thread of libuv's pool. Some threads must stay free for the source of the
- * rows, so at most two statements wait at a time; a further feed waits until one of them has ended.
- */
-const POOL = Number(process.env['UV_THREADPOOL_SIZE'] ?? 4)
-const MOST_PIPES = Number.isFinite(POOL) ? Math.max(0, Math.min(2, POOL - 2)) : 0
+/** A further feed waits until one of the statements has ended. */
 let freePipes = MOST_PIPES
 const waiting: (() => void)[] = []
 
@@ -76,14 +71,6 @@ async function pipeFree(signal: AbortSignal): Promise<void> {
     signal.addEventListener('abort', leave, { once: true })
   })
   if (!came) throwIfAborted(signal)
-}
-
-function makeFifo(path: string): Promise<boolean> {
-  return new Promise((done) => {
-    execFile('mkfifo', ['-m', '600', path], (error) => {
-      done(error === null)
-    })
-  })
 }
 
 function openingLine(commas: number): Buffer {

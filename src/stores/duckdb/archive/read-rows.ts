@@ -1,10 +1,9 @@
 /** Reads rows of files in canonical form. */
-import { DuckDBBlobValue, type DuckDBValue } from '@duckdb/node-api'
 import type { FilteredRead } from '../../../model/archive/parquet-port.ts'
 import type { StoredColumn } from '../../../model/archive/stored-column.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
 import { breathe, throwIfAborted } from '../../../shared/abort.ts'
-import { SluiceError } from '../../../shared/errors.ts'
+import { cellOf } from '../sql-values.ts'
 import { duckdbSelection } from '../copy/select.ts'
 import { asked } from './ask.ts'
 import { duckColumn, readColumn } from './columns.ts'
@@ -102,10 +101,4 @@ function sizeOf(row: Row): number {
   let bytes = 0
   for (const cell of row) if (typeof cell === 'object' || typeof cell === 'string') bytes += cell?.length ?? 0
   return bytes
-}
-
-function cellOf(value: DuckDBValue): Cell {
-  if (value === null || typeof value === 'string' || typeof value === 'number') return value
-  if (value instanceof DuckDBBlobValue) return value.bytes
-  throw new SluiceError('INTERNAL', `DuckDB returned ${typeof value} instead of a text, a number or bytes`)
 }

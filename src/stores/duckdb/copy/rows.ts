@@ -1,17 +1,13 @@
 /** Rows of a query as canonical values. */
 import { shownValue } from '../../../model/copy/bytes-text.ts'
-import {
-  DuckDBBlobValue,
-  type DuckDBDataChunk,
-  type DuckDBMaterializedResult,
-  type DuckDBValue,
-} from '@duckdb/node-api'
+import { type DuckDBDataChunk, type DuckDBMaterializedResult, type DuckDBValue } from '@duckdb/node-api'
 import type { ColumnType } from '../../../model/copy/column-type.ts'
 import { storedConverter } from '../../../model/copy/convert.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
 import { breathe } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
+import { cellOf } from '../sql-values.ts'
 import { isRefusedValue, storedCell, valueError, type MistypedRows } from '../../common/as-stored.ts'
 import type { RowBatch, RowRequest } from '../../../model/copy/source-port.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
@@ -165,7 +161,7 @@ class RowReader {
     const width = this.#readers.length
     const row = new Array<Cell>(width)
     for (let i = 0; i < width; i++) {
-      const value = plain(values[i]?.[r] ?? null)
+      const value = cellOf(values[i]?.[r] ?? null)
       const reader = this.#readers[i] ?? null
       try {
         row[i] = value === null || reader === null ? value : reader(value)
@@ -182,7 +178,7 @@ class RowReader {
   #refuse(error: unknown, values: readonly (readonly DuckDBValue[])[], r: number, i: number): null {
     if (!isRefusedValue(error)) throw error
     const { table, columns, onRefused } = this.#request
-    const shown = values.map((column) => shownValue(plain(column[r] ?? null)))
+    const shown = values.map((column) => shownValue(cellOf(column[r] ?? null)))
     const key = table.key.map((name) => shown[columns.findIndex((column) => column.name === name)] ?? '?')
     const where = `${table.table.name}.${columns[i]?.name ?? ''}, row ${key.join(', ')}`
     const named = valueError(this.#mistyped !== null, `${where}: ${error.message}`, { where, cause: error })
@@ -195,10 +191,4 @@ class RowReader {
 /** True if SQL returns values in the canonical form of the transfer's type. Always false for JSON and lists. */
 function equalTypes(type: ColumnType, as: ColumnType): boolean {
   return type.kind !== 'json' && type.kind !== 'list' && JSON.stringify(type) === JSON.stringify(as)
-}
-
-function plain(value: DuckDBValue): Cell {
-  if (value === null || typeof value === 'string' || typeof value === 'number') return value
-  if (value instanceof DuckDBBlobValue) return value.bytes
-  throw new Error(`DuckDB gave ${typeof value} where texts, numbers and bytes were asked for`)
 }

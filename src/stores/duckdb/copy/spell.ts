@@ -2,11 +2,12 @@
 import { withoutArrayBounds } from '../../../model/copy/array-bounds.ts'
 import type { Column, ColumnType } from '../../../model/copy/column-type.ts'
 import type { Cell } from '../../../model/copy/rows.ts'
-import { SluiceError } from '../../../shared/errors.ts'
-import { isWellFormed } from '../../../shared/well-formed.ts'
+import { changedBy } from '../../common/refusals.ts'
 import { duckdbWireType, type DuckdbWireType } from './select.ts'
 
 type Present = Exclude<Cell, null>
+
+const { refuse, wellFormed } = changedBy('DuckDB')
 
 export type Speller = (cell: Present) => string | number | Uint8Array
 
@@ -76,17 +77,4 @@ function withPlaces(text: string, places: number): string {
 function flat(json: string): string {
   const isFlat = !json.includes('[', 1) || !(JSON.parse(json) as readonly unknown[]).some(Array.isArray)
   return isFlat ? json : refuse('the column accepts only lists of one dimension', json)
-}
-
-function wellFormed(cell: Present): string {
-  const text = String(cell)
-  return isWellFormed(text) ? text : refuse('a surrogate without its pair cannot be stored in UTF-8', '')
-}
-
-function refuse(reason: string, cell: Present): never {
-  const shown = typeof cell === 'object' ? `${cell.byteLength} bytes` : String(cell).slice(0, 60)
-  throw new SluiceError('ROW_REFUSED', `DuckDB would change this value${shown === '' ? '' : `: ${shown}`}`, {
-    reason,
-    hint: 'change the value in the source, or the type of the column in the target',
-  })
 }
