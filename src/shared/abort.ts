@@ -49,6 +49,15 @@ export async function restUnder(signal: AbortSignal, ms: number): Promise<void> 
   await sleep(ms, undefined, { signal }).catch(() => undefined)
 }
 
+/** The items, with a pause after each in which timers, signals and other workers run. @throws as `throwIfAborted` */
+export async function* breathing<T>(items: AsyncIterable<T> | Iterable<T>, signal: AbortSignal): AsyncGenerator<T> {
+  for await (const item of items) {
+    throwIfAborted(signal)
+    yield item
+    await breathe()
+  }
+}
+
 /** Lets timers, signals and other workers run; long synchronous loops call it from time to time. */
 export function breathe(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))

@@ -3,24 +3,13 @@ import type { Clock } from '../../shared/clock.ts'
 import type { SqlDatabase } from '../../model/run/sql-port.ts'
 import { fail, ok, warn, type Verdict } from '../../model/run/verdict.ts'
 import { tookText } from '../../shared/figures.ts'
+import { roundTripVerdict } from '../../stores/common/round-trip.ts'
 
-const ROUND_TRIPS = 5
-const SLOW_MS = 50
 const SKEW_WARN_MS = 2_000
 const SKEW_FAIL_MS = 30_000
 
-/** Checks the median of several round trips. */
-export async function databaseRoundTripVerdict(database: SqlDatabase): Promise<Verdict> {
-  const times: number[] = []
-  for (let i = 0; i < ROUND_TRIPS; i++) {
-    const start = performance.now()
-    await database.all('SELECT 1')
-    times.push(performance.now() - start)
-  }
-  const median = times.toSorted((a, b) => a - b)[Math.floor(ROUND_TRIPS / 2)] ?? 0
-  const found = `${tookText(median)}, median of ${ROUND_TRIPS}`
-  if (median <= SLOW_MS) return ok(found)
-  return warn(found, {
+export function databaseRoundTripVerdict(database: SqlDatabase): Promise<Verdict> {
+  return roundTripVerdict(() => database.all('SELECT 1'), {
     cause: 'every small table costs several of these round trips',
     hint: 'run sluice nearer to the database',
   })

@@ -43,6 +43,16 @@ export function parseLakeUrl(text: string): LakePlace {
   return { kind: 'bucket', bucket, prefix, root: s3Uri(bucket, prefix) }
 }
 
+/** A place in a bucket. @throws SluiceError BAD_CONFIG for a local path; as `parseLakeUrl` */
+export function bucketPlace(url: string): Extract<LakePlace, { readonly kind: 'bucket' }> {
+  const place = parseLakeUrl(url)
+  if (place.kind === 'bucket') return place
+  throw new SluiceError('BAD_CONFIG', 'this is not a URL of a bucket', {
+    where: url,
+    hint: 'write it as s3://BUCKET/PREFIX',
+  })
+}
+
 /** A key or prefix in the form that `parseLakeUrl` parses. */
 export function s3Path(bucket: string, key: string): string {
   return key === '' ? `s3://${bucket}` : `s3://${bucket}/${key}`

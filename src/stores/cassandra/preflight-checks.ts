@@ -12,27 +12,16 @@ import {
   cassandraRights,
   schemaVersions,
 } from './cluster-facts.ts'
+import { roundTripVerdict } from '../common/round-trip.ts'
 import { isLocalHost } from '../common/tls.ts'
 import { fail, failedVerdict, ok, warn, type Verdict } from '../../model/run/verdict.ts'
 import { countText, tookText } from '../../shared/figures.ts'
 
-const ROUND_TRIPS = 5
-const SLOW_MS = 50
 const SKEW_WARN_MS = 500
 const SKEW_FAIL_MS = 10_000
 
-/** Median of several round trips. */
-export async function cassandraRoundTripVerdict(link: CassandraLink): Promise<Verdict> {
-  const times: number[] = []
-  for (let i = 0; i < ROUND_TRIPS; i++) {
-    const start = performance.now()
-    await ping(link)
-    times.push(performance.now() - start)
-  }
-  const median = times.toSorted((a, b) => a - b)[Math.floor(ROUND_TRIPS / 2)] ?? 0
-  const found = `${tookText(median)}, median of ${ROUND_TRIPS}`
-  if (median <= SLOW_MS) return ok(found)
-  return warn(found, {
+export function cassandraRoundTripVerdict(link: CassandraLink): Promise<Verdict> {
+  return roundTripVerdict(() => ping(link), {
     cause: 'every page and every write needs one round trip',
     hint: 'run sluice nearer to the cluster',
   })

@@ -57,18 +57,22 @@ function partSize(size: number, least: number): number {
   return size <= least * MOST_PARTS ? least : Math.ceil(size / MOST_PARTS / MB) * MB
 }
 
+/** Writes an object if none has its name. @returns 200, or one of the statuses `also` */
+export function putOnce(
+  { client, ...at }: S3Object,
+  body: Buffer,
+  signal: AbortSignal,
+  also: readonly number[],
+): Promise<number> {
+  const headers = { 'content-md5': md5Of(body), 'if-none-match': '*' }
+  const request = { ...at, kind: 'writes', method: 'PUT', headers, body, signal } as const
+  return client.request(request, async (answer) => bodyText(answer).then(() => answer.status), also)
+}
+
 /** @returns false if an object of that name exists */
 async function putWhole({ client, ...at }: S3Object, body: Buffer, signal: AbortSignal): Promise<boolean> {
-  const headers = { 'content-md5': md5Of(body), 'if-none-match': '*' }
   for (let attempt = 1; ; attempt++) {
-    const status = await client.request(
-      { ...at, kind: 'writes', method: 'PUT', headers, body, signal },
-      async (answer) => {
-        await bodyText(answer)
-        return answer.status
-      },
-      [409, 412],
-    )
+    const status = await putOnce({ client, ...at }, body, signal, [409, 412])
     if (status !== 409) return status !== 412
     if (attempt >= client.rule.tries) throw busy(at)
     await client.pause(attempt, null, signal)

@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { LogWriter } from '../../model/lake/log-writer.ts'
-import { parseLakeUrl, s3Path } from '../../model/lake/lake-url.ts'
+import { bucketPlace, s3Path } from '../../model/lake/lake-url.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { tablePath } from '../common/table-path.ts'
@@ -12,7 +12,7 @@ import { readWhole } from './body.ts'
 import { noCounts, sharedClient, bodyText, type S3Client } from './client.ts'
 import { listPages } from './list.ts'
 import { ofTarget, overwrites } from './log-writer-errors.ts'
-import { md5Of, UPLOAD_SIZES, uploadFile, type S3Object, type UploadSizes } from './log-writer-upload.ts'
+import { md5Of, putOnce, UPLOAD_SIZES, uploadFile, type S3Object, type UploadSizes } from './log-writer-upload.ts'
 
 export type S3WriterOptions = {
   /** Default: one client for the whole process, set up from its environment. */
@@ -20,6 +20,8 @@ export type S3WriterOptions = {
   readonly sizes?: UploadSizes
 }
 
+/** Statuses of a store that writes no second object of a name, or knows no If-None-Match. */
+const REFUSED = [409, 412, 501]
 /** Prefixes whose store was tested and honours If-None-Match. */
 const honoured = new WeakMap<S3Client, Set<string>>()
 
@@ -34,12 +36,7 @@ class S3LogWriter implements LogWriter {
   readonly #counts = noCounts()
 
   constructor(url: string, options: S3WriterOptions) {
-    const place = parseLakeUrl(url)
-    if (place.kind !== 'bucket')
-      throw new SluiceError('BAD_CONFIG', 'this is not a URL of a bucket', {
-        where: url,
-        hint: 'write it as s3://BUCKET/PREFIX',
-      })
+    const place = bucketPlace(url)
     this.root = place.root
     this.label = s3Path(place.bucket, place.prefix)
     this.#bucket = place.bucket
@@ -53,7 +50,7 @@ class S3LogWriter implements LogWriter {
       const at = this.#at(path)
       await this.#testStore(signal)
       for (let attempt = 1; ; attempt++) {
-        const status = await this.#putOnce(at, bytes, signal).catch(async (error: unknown) => {
+        const status = await putOnce(at, bytes, signal, REFUSED).catch(async (error: unknown) => {
           throwIfAborted(signal)
           // The reply to the last request may be lost too, so read the stored object.
           if (!(error instanceof SluiceError) || !error.retryable) throw error
@@ -140,19 +137,6 @@ class S3LogWriter implements LogWriter {
     return { client: this.#client, bucket: this.#bucket, key, counts: this.#counts }
   }
 
-  /** @returns 200, 409, 412 or 501 */
-  async #putOnce({ client, ...at }: S3Object, body: Buffer, signal: AbortSignal): Promise<number> {
-    const headers = { 'content-md5': md5Of(body), 'if-none-match': '*' }
-    return client.request(
-      { ...at, kind: 'writes', method: 'PUT', headers, body, signal },
-      async (answer) => {
-        await bodyText(answer)
-        return answer.status
-      },
-      [409, 412, 501],
-    )
-  }
-
   async #read({ client, ...at }: S3Object, signal: AbortSignal): Promise<Buffer | null> {
     try {
       return (await readWhole(client, { ...at, signal })).bytes
@@ -179,10 +163,10 @@ class S3LogWriter implements LogWriter {
     const at = this.#at(`.tmp-probe-${randomUUID()}`)
     try {
       for (let attempt = 1; attempt <= this.#client.rule.tries; attempt++) {
-        const first = await this.#putOnce(at, Buffer.from('first'), signal)
+        const first = await putOnce(at, Buffer.from('first'), signal, REFUSED)
         if (first === 501) throw overwrites(this.label, 'it answers 501')
         // 412 for the first object: it exists already, because the answer to its first request was lost.
-        const answer = first === 412 ? first : await this.#putOnce(at, Buffer.from('second'), signal)
+        const answer = first === 412 ? first : await putOnce(at, Buffer.from('second'), signal, REFUSED)
         if (answer === 412) return
         if (answer === 200 && first === 200)
           throw overwrites(this.label, 'it accepted a second object with the same name')

@@ -1,7 +1,7 @@
 /** A lake in a bucket: folders are the parts of keys between slashes. */
 import { mayHoldTables } from '../../model/lake/lake-store.ts'
 import type { DatabaseFile, FolderState, LakeItem, LakeStore, TableFolders } from '../../model/lake/lake-store.ts'
-import { parseLakeUrl, s3Path } from '../../model/lake/lake-url.ts'
+import { bucketPlace, parseLakeUrl, s3Path } from '../../model/lake/lake-url.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import { noCounts, sharedClient, type S3Client } from './client.ts'
@@ -124,11 +124,6 @@ function nothingBelow(where: string): SluiceError {
 
 /** @throws SluiceError BAD_CONFIG, UNSUPPORTED_URL if it is not an `s3://` URL */
 export function openS3Lake(url: string, client: S3Client = sharedClient()): LakeStore {
-  const place = parseLakeUrl(url)
-  if (place.kind !== 'bucket')
-    throw new SluiceError('BAD_CONFIG', 'this is not a URL of a bucket', {
-      where: url,
-      hint: 'write it as s3://BUCKET/PREFIX',
-    })
+  const place = bucketPlace(url)
   return new S3Lake(s3Path(place.bucket, place.prefix), place.root, place.bucket, client)
 }

@@ -1,6 +1,6 @@
 /** A Delta log in a bucket. */
 import type { FileEntry, LogListingEntry, LogObject, LogStore, RequestCounts } from '../../model/lake/log-store.ts'
-import { parseLakeUrl, s3Path } from '../../model/lake/lake-url.ts'
+import { bucketPlace, s3Path } from '../../model/lake/lake-url.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { Route } from '../../model/run/route.ts'
@@ -40,12 +40,7 @@ class S3Log implements LogStore {
   #keep = false
 
   constructor(url: string, options: S3LogOptions) {
-    const place = parseLakeUrl(url)
-    if (place.kind !== 'bucket')
-      throw new SluiceError('BAD_CONFIG', 'this is not a URL of a bucket', {
-        where: url,
-        hint: 'write it as s3://BUCKET/PREFIX',
-      })
+    const place = bucketPlace(url)
     this.root = place.root
     this.label = s3Path(place.bucket, place.prefix)
     this.#bucket = place.bucket

@@ -37,9 +37,15 @@ function rowsOf(
   return cassandraScan({ ...link, readLevel: level }, { ...request, sharedOnly: true }, size, pageRows, signal)
 }
 
-/** The range to read: a token range, or all tokens if the range of the request is no key range. */
-function tokensOf(range: Range): Range {
-  return range.by === 'key' ? range : EVERY_KEY
+/** Reads a token range, or all tokens if the range is no key range. */
+function requestOf(
+  { link, shape }: CassandraRead,
+  table: ChunkRequest['table'],
+  columns: ChunkRequest['columns'],
+  range: Range,
+): RowRequest {
+  const tokens = range.by === 'key' ? range : EVERY_KEY
+  return { table: ringTable(table, link, shape), columns, range: tokens, where: null, ordered: false }
 }
 
 /** True if a token range, or the whole table, has any row. */
@@ -47,17 +53,10 @@ export async function holdsAny(
   looking: CassandraRead,
   { table, columns, range, signal }: ChunkRequest,
 ): Promise<boolean> {
-  const { link, shape } = looking
-  const key = columns.filter(({ name }) => shape.columns.get(name)?.part === 'partition')
-  const request = {
-    table: ringTable(table, link, shape),
-    columns: key,
-    range: tokensOf(range),
-    where: null,
-    ordered: false,
-  }
+  const key = columns.filter(({ name }) => looking.shape.columns.get(name)?.part === 'partition')
   const first = { rows: 1, bytes: 1 }
-  for await (const { rows } of rowsOf(looking, request, first, 1, signal)) if (rows.length > 0) return true
+  for await (const { rows } of rowsOf(looking, requestOf(looking, table, key, range), first, 1, signal))
+    if (rows.length > 0) return true
   return false
 }
 
@@ -68,15 +67,8 @@ export async function digestOfTokens(
   only: ReadonlySet<string> | null,
   countOnly: boolean,
 ): Promise<Digest> {
-  const { link, shape } = looking
   const wanted = countOnly ? columns.filter(({ name }) => table.key.includes(name)) : columns
-  const request = {
-    table: ringTable(table, link, shape),
-    columns: wanted,
-    range: tokensOf(range),
-    where: null,
-    ordered: false,
-  }
+  const request = requestOf(looking, table, wanted, range)
   const key = table.key.map((name) => wanted.findIndex((column) => column.name === name))
   const sum = new RowChecksum()
   let count = 0n

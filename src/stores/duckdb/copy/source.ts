@@ -8,7 +8,7 @@ import type { ReadPoint } from '../../../model/copy/plan.ts'
 import { EVERY_KEY, type Range } from '../../../model/copy/range.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
 import type { Digest } from '../../../model/copy/rows.ts'
-import { breathe, throwIfAborted } from '../../../shared/abort.ts'
+import { breathing } from '../../../shared/abort.ts'
 import type {
   BatchSize,
   CountRequest,
@@ -79,11 +79,7 @@ export class DuckdbView implements SourceView {
         : within.by === 'block'
           ? this.#cutBlocks(table, within, rows)
           : [within]
-    for await (const range of ranges) {
-      throwIfAborted(signal)
-      yield range
-      await breathe()
-    }
+    yield* breathing(ranges, signal)
   }
 
   async *read(request: RowRequest, size: BatchSize, signal: AbortSignal): AsyncGenerator<RowBatch> {

@@ -11,7 +11,7 @@ import type { ReadPoint } from '../../../model/copy/plan.ts'
 import type { Range } from '../../../model/copy/range.ts'
 import { RowChecksum } from '../../../model/copy/row-hash.ts'
 import type { Digest, Row } from '../../../model/copy/rows.ts'
-import { breathe, throwIfAborted } from '../../../shared/abort.ts'
+import { breathe, breathing, throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { addStored, type MistypedRows } from '../../common/as-stored.ts'
 import type { OpenPath } from '../../common/open-path.ts'
@@ -98,11 +98,7 @@ export class SqliteView implements SourceView {
         : within.by === 'block'
           ? this.#cutBlocks(table, within, where, rows)
           : [within]
-    for await (const range of ranges) {
-      throwIfAborted(signal)
-      yield range
-      await breathe()
-    }
+    yield* breathing(ranges, signal)
   }
 
   async *read(request: RowRequest, size: BatchSize, signal: AbortSignal): AsyncGenerator<RowBatch> {
