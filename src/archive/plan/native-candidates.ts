@@ -2,6 +2,7 @@
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { tableText } from '../../model/copy/column-type.ts'
 import type { NativePartition, NativePartitions } from '../../model/archive/port.ts'
+import { EVERY_KEY } from '../../model/copy/range.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 import type { CalendarSpec } from '../../model/calendar/calendar.ts'
 import { boundsFor, periodOfBounds } from '../../model/calendar/bounds.ts'
@@ -32,11 +33,11 @@ export async function nativeCandidates(
     const edges = others.across === null ? [] : edgesWithin(others.across, partition, kind)
     const named = isAsked(wanted.asked, name)
     const standing = laterPart(standingOf(partition, wanted, time, named), name, { ...others, key, edges })
-    const counted = standing.status === 'due' ? await rowsOf(partition, store, signal) : null
+    const counted = standing.status === 'due' ? await rowsOf(partition, name, store, signal) : null
     const rows = counted ?? partition.rows
     const empty = standing.status === 'due' && rows === 0n
     candidates.push({
-      ...name,
+      ...(empty && name.part > 1 ? ownName(partition, names) : name),
       from: partition.from,
       to: partition.to,
       native: { table: partition.table.table, identity: partition.identity },
@@ -165,9 +166,24 @@ export function isOld(
   return end !== null && edge !== null && end.at <= edge.at
 }
 
-/** Counts the rows if their estimate is zero; otherwise null, because an estimate above zero is sufficient. */
-async function rowsOf({ table, rows }: NativePartition, store: CopyStore, signal: AbortSignal): Promise<bigint | null> {
-  if (rows > 0n) return null
+/**
+ * Counts the rows if their estimate is zero; otherwise null, because an estimate above zero is sufficient. A partition
+ * within an archived period is often empty, with an estimate from rows that were archived and deleted.
+ */
+async function rowsOf(
+  { table, rows }: NativePartition,
+  { part }: PartName,
+  store: CopyStore,
+  signal: AbortSignal,
+): Promise<bigint | null> {
+  if (rows > 0n && part === 1) return null
   await using view = await store.source(signal)
+  if (rows > 0n && table.key.length > 0 && (await view.last(table, EVERY_KEY, null, signal)) !== null) return null
   return (await view.extent(table, null, true)).rows
+}
+
+/** An empty partition is no part of the period that was archived: it has the name of its table. */
+function ownName({ table: { table } }: NativePartition, names: NativeParts): PartName {
+  const label = names.isShared(table) ? tableText(table) : table.name
+  return { label, period: label, part: 1 }
 }
