@@ -5,9 +5,16 @@ import { tableText } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { rowCountText } from './rows-text.ts'
 
-/** @throws SluiceError PROOF_FAILED naming what differs */
-export function compareDigests(plan: TablePlan, source: Digest, target: Digest): void {
+/** Also possible where each row is written by itself: a killed node of Cassandra forgets writes of up to 10 s. */
+const FORGOTTEN = 'a server of the target was killed and lost rows that it had accepted; or '
+
+/**
+ * @param isByRow true if the target stores each row as soon as it is written, not with its chunk
+ * @throws SluiceError PROOF_FAILED naming what differs
+ */
+export function compareDigests(plan: TablePlan, source: Digest, target: Digest, isByRow = false): void {
   if (equalDigests(source, target)) return
+  const isFewer = isByRow && target.rows < source.rows
   const what =
     source.rows === target.rows
       ? `the ${source.rows} rows have different values`
@@ -16,8 +23,10 @@ export function compareDigests(plan: TablePlan, source: Digest, target: Digest):
     'PROOF_FAILED',
     `rows in the target differ from the rows that were read from ${plan.source.table.name}: ${what}`,
     {
-      reason: 'a trigger or another writer changed rows of the target, or the target stores a value differently',
-      hint: 'sluice diff names the rows that differ',
+      reason: `${isFewer ? FORGOTTEN : ''}a trigger or another writer changed rows of the target, or the target stores a value differently`,
+      hint: isFewer
+        ? 'run the same command again, which writes these rows again; if they differ then, too, sluice diff names them'
+        : 'sluice diff names the rows that differ',
     },
   )
 }

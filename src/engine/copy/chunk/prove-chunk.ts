@@ -96,7 +96,7 @@ export class ChunkProof {
     if (steady === null) {
       if (range.by === 'nullKey' && !startsEmpty && stored.rows > expected.rows)
         throw otherNullKeys(plan, stored.rows - expected.rows)
-      compareDigests(plan, expected, found)
+      compareDigests(plan, expected, found, context.store.can.atomic === 'row')
     }
     if (scheme !== 'count') await computed.prove(writer, range, forwarded ? view : null, only, signal)
     if (steady !== null) return { source: read === null ? null : steady, stored: steady, rows: null }
