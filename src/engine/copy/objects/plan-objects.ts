@@ -32,8 +32,11 @@ export type PlannedObject = {
       /** Clause of the source that the target's constraint lacks, such as `DEFERRABLE`. */
       readonly lost?: string
     }
-  /** `later`: statement that creates it when the stream has ended. */
-  | { readonly status: 'left'; readonly reason: string; readonly later?: string }
+  /**
+   * `later`: statement that creates it when the stream has ended. `unknown`: it is not translated, so that the target
+   * cannot be searched for one that the user has created by hand.
+   */
+  | { readonly status: 'left'; readonly reason: string; readonly later?: string; readonly unknown?: true }
 )
 
 /** Plans by the name of the source's table. */
@@ -144,7 +147,8 @@ async function planTableObjects(
       continue
     }
     if (fitted === undefined || refused !== undefined) {
-      planned.push({ name, kind, status: 'left', reason: refused ?? '' })
+      const unknown = fitted === undefined ? ({ unknown: true } as const) : {}
+      planned.push({ name, kind, status: 'left', reason: refused ?? '', ...unknown })
       continue
     }
     const widened = widenedBy(fitted, there, primary, plan)

@@ -81,7 +81,10 @@ function withCutoverNote(check: SignOffCheck, isOneDatabase: boolean): SignOffCh
   }
 }
 
-/** Checks for objects that --with can create. A requested object must exist, unless the stream omits it. */
+/**
+ * Checks for objects that --with can create. A requested object must exist, unless the stream omits it, or the target
+ * cannot be searched for it.
+ */
 async function objectChecks(
   planned: PlannedCopy,
   tables: PlannedCopy['tables'],
@@ -96,11 +99,14 @@ async function objectChecks(
     const lacks = ({ status, widenedBy }: PlannedObject): boolean => status !== 'there' && widenedBy === undefined
     const listed = (some: readonly PlannedObject[]): string =>
       some.map(({ kind, name: one }) => `${kind} ${one}`).join(', ')
-    const isLater = (one: PlannedObject): boolean => one.status === 'left' && one.later !== undefined
-    const later = (asked.get(name) ?? []).filter(isLater)
-    const missing = (asked.get(name) ?? []).filter((one) => lacks(one) && !isLater(one))
+    const reasoned = (some: readonly PlannedObject[]): string =>
+      some.map((one) => `${listed([one])}${one.status === 'left' ? ` (${one.reason})` : ''}`).join(', ')
+    const wanted = asked.get(name) ?? []
+    const later = wanted.filter((one) => one.status === 'left' && one.later !== undefined)
+    const unknown = wanted.filter((one) => one.status === 'left' && one.unknown === true)
+    const missing = wanted.filter((one) => lacks(one) && !later.includes(one) && !unknown.includes(one))
     const unasked = (others.get(name) ?? []).filter(lacks)
-    const objects = [...(asked.get(name) ?? []), ...(others.get(name) ?? [])]
+    const objects = [...wanted, ...(others.get(name) ?? [])]
     const widened = objects.flatMap(({ kind, name: one, widenedBy }) =>
       widenedBy === undefined ? [] : [`, ${kind} ${one} with ${widenedBy.join(', ')} in it`],
     )
@@ -108,18 +114,22 @@ async function objectChecks(
       return {
         ...head,
         outcome: 'failed',
-        found: `not in the target: ${listed(missing)}`,
-        hint: 'run sluice follow STREAM: it creates what is missing, or reports why it cannot',
+        found: `not in the target: ${reasoned(missing)}`,
+        hint: missing.some(({ status }) => status === 'build')
+          ? 'run sluice follow STREAM: it creates what is missing, or reports why it cannot'
+          : 'create them in the target by hand',
       }
     }
-    if (later.length + unasked.length === 0) {
+    if (later.length + unknown.length + unasked.length === 0) {
       const there = `all ${objects.length} of the source exist in the target`
       return { ...head, outcome: 'ok', found: `${there}${widened.join('')}` }
     }
     const found = [
       ...(later.length === 0 ? [] : [`the stream leaves out ${listed(later)}: its changes would fire them`]),
+      ...(unknown.length === 0 ? [] : [`the target cannot be searched for ${reasoned(unknown)}`]),
       ...(unasked.length === 0 ? [] : [`the options do not include ${listed(unasked)}`]),
     ]
-    return { ...head, outcome: 'not checked', found: found.join('; ') }
+    const hint = unknown.length === 0 ? {} : { hint: 'create in the target by hand what its programs need of it' }
+    return { ...head, outcome: 'not checked', found: found.join('; '), ...hint }
   })
 }
