@@ -19,13 +19,15 @@ export function archiveText(finished: RunFinished, command: string, planOnly: bo
   const took = ` in ${durationText(ms)}`
   if (command === 'archive-verify') {
     const { checked = '0', files, rows, findings = '0' } = totals
-    if (checked === '0' && findings === '0') return `there are no archived partitions, so nothing was checked${took}`
+    const isWhole = finished.status === 'ok'
+    if (checked === '0' && findings === '0')
+      return `${isWhole ? 'there are no archived partitions, so ' : ''}nothing was checked${took}`
     const what = [
       plural(checked, 'partition'),
       ...(files === undefined ? [] : [plural(files, 'file')]),
       ...(rows === undefined ? [] : [plural(rows, 'row')]),
     ]
-    const equal = `${finished.notChecked === undefined ? 'all' : 'what was compared'} is as it was proved`
+    const equal = `${isWhole && finished.notChecked === undefined ? 'all' : 'what was compared'} is as it was proved`
     return `${what.join(', ')} checked, ${findings === '0' ? equal : plural(findings, 'finding')}${took}`
   }
   if (command === 'archive-hold') return `${plural(totals['partitions'] ?? '0', 'partition')} recorded in the ledger`

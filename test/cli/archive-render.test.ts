@@ -56,6 +56,21 @@ describe('text', () => {
     await expect(text).toMatchFileSnapshot(golden(name))
   })
 
+  it.each([
+    ['0', /end +nothing was checked/],
+    ['3', /3 partitions checked, what was compared is as it was proved/],
+  ])('does not claim more than a verification that failed after %s partitions', async (checked, expected) => {
+    const error = { code: 'SOURCE_IO', message: 'S3 returned the error SlowDown', retryable: true } as const
+    const totals = { checked, findings: '0' }
+    const begun = verify.slice(0, 1)
+    const text = await asText([
+      ...begun,
+      ...stamped([[30, { type: 'run.finished', status: 'failed', exitCode: 3, totals, ms: 30, error }]]),
+    ])
+    expect(text).toMatch(expected)
+    expect(text).not.toMatch(/no archived partitions|all is as it was proved/)
+  })
+
   it('counts the lines that a long plan omits', async () => {
     const [first] = dryRun
     const many = Array.from({ length: 25 }, (_, i) => {
