@@ -115,7 +115,7 @@ async function insert(
  * Sends numbers as text, as LOAD DATA does: the server converts them to the type of the column, and the driver needs a
  * quarter of the time.
  */
-export function asWritten(row: SqlRow): SqlValue[] {
+function asWritten(row: SqlRow): SqlValue[] {
   return row.map((value) => (typeof value === 'number' || typeof value === 'bigint' ? numberText(value) : value))
 }
 

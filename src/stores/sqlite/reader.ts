@@ -51,17 +51,3 @@ export function wideRowsOf(connection: Database.Database, sql: string, parameter
   const statement = connection.prepare(sql).raw(true).safeIntegers(true)
   return statement.all(...parameters) as readonly SqlRow[]
 }
-
-/** Runs a statement: its rows, without column names; none if it returns no rows. Integers are numbers if exact. */
-export function answerOf(statement: Database.Statement, parameters: SqlRow): readonly SqlRow[] {
-  if (!statement.reader) {
-    statement.run(...parameters)
-    return []
-  }
-  const wide = statement.raw(true).safeIntegers(true)
-  return (wide.all(...parameters) as readonly SqlRow[]).map((row) => row.map(narrowed))
-}
-
-function narrowed(value: SqlRow[number]): SqlRow[number] {
-  return typeof value === 'bigint' && Number.isSafeInteger(Number(value)) ? Number(value) : value
-}

@@ -8,7 +8,7 @@ import Database from 'better-sqlite3'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Statement } from '../../../model/run/ledger-port.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
-import { answerOf } from '../../sqlite/reader.ts'
+import { answerOf } from '../../common/sqlite-dialect/answer.ts'
 import type { StoredEntry, EntryBatch } from './entry.ts'
 
 /** Results of statements, and the batch to record for those that changed something. */

@@ -3,7 +3,7 @@ import type { Column, Expression, TableName, TableSpec } from '../../../model/co
 import type { LeftBehind } from '../../../model/copy/dependencies.ts'
 import type { ColumnSequence } from '../../../model/copy/sequence.ts'
 import type { DependencyStore, DependencyScope } from '../../../model/copy/dependency-port.ts'
-import type { Ask } from '../../common/asked.ts'
+import type { Ask } from '../../common/by-session.ts'
 import type { MysqlSession } from '../session.ts'
 import { columnsBeyond, plainExpression } from './definitions.ts'
 import { listMysqlDependencies } from './dependency-list.ts'

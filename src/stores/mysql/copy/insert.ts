@@ -6,10 +6,11 @@
 import { isEnum } from '../../../model/copy/members.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
 import type { WriteColumn } from '../../../model/copy/write-column.ts'
-import type { SqlRow } from '../../../model/run/sql-port.ts'
+import type { SqlRow, SqlValue } from '../../../model/run/sql-port.ts'
 import { loadFileChunks, FILE_FORMAT } from '../load-file.ts'
-import { asWritten, endOfBatch } from '../load.ts'
+import { endOfBatch } from '../load.ts'
 import type { MysqlSession } from '../session.ts'
+import { numberText } from '../values.ts'
 import { rowHint, mysqlRowRefused, mysqlUpsertError } from './errors.ts'
 import { quoted } from './names.ts'
 import { baseTypeName, isBytes, isOpaque, isText } from './types.ts'
@@ -197,6 +198,14 @@ async function unlessStrict<T>(session: MysqlSession, zeros: number, write: () =
   } finally {
     if (session.broken === null) await session.command('SET SESSION sql_mode = @sluice_strict')
   }
+}
+
+/**
+ * Sends numbers as text, as LOAD DATA does: the server converts them to the type of the column, and the driver needs a
+ * quarter of the time.
+ */
+function asWritten(row: SqlRow): SqlValue[] {
+  return row.map((value) => (typeof value === 'number' ? numberText(value) : value))
 }
 
 type Warning = { readonly number: number; readonly text: string }

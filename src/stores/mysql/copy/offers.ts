@@ -1,6 +1,6 @@
 /** Optional capabilities of MySQL and MariaDB as a store. */
 import { throwIfAborted } from '../../../shared/abort.ts'
-import { asked } from '../../common/asked.ts'
+import { bySession } from '../../common/by-session.ts'
 import { mysqlColumnValues } from '../archive/column-values.ts'
 import { untilFlushed } from '../archive/flushed.ts'
 import { mysqlPeriodCounts, mysqlPeriodEffort } from '../archive/periods.ts'
@@ -36,7 +36,7 @@ export function mysqlOffers(parts: OfferParts): MysqlOffers {
         if (error !== null) throw error
       },
     },
-    losable: { find: asked(ask)(mysqlLosableTables) },
+    losable: { find: bySession(ask)(mysqlLosableTables) },
     ...recognised(parts),
     ...byRows(ask),
     maintenance: new MysqlMaintenance(config, server),
@@ -72,10 +72,10 @@ function recognised({
       },
     },
     // In MariaDB a RENAME changes the creation time of a table.
-    identities: { by: 'mark', lasting: flavour === 'mysql', marks: asked(ask)(mysqlTableMarks) },
+    identities: { by: 'mark', lasting: flavour === 'mysql', marks: bySession(ask)(mysqlTableMarks) },
     columnFacts: {
       numbers: () => Promise.resolve(null),
-      comments: asked(ask)(commentsOf),
+      comments: bySession(ask)(commentsOf),
     },
   }
 }
@@ -83,7 +83,7 @@ function recognised({
 function byRows(
   ask: AskMysql,
 ): Pick<MysqlOffers, 'times' | 'timeExtents' | 'rowValues' | 'periods' | 'referrers' | 'rowTriggers' | 'unchecked'> {
-  const by = asked(ask)
+  const by = bySession(ask)
   return {
     times: { condition: mysqlTimeCondition },
     timeExtents: { of: by(mysqlTimeExtent) },

@@ -3,7 +3,7 @@ import type { CopyStore } from '../../../model/copy/port.ts'
 import type { Durability } from '../../../model/copy/durability-port.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
-import { asked, type Ask } from '../../common/asked.ts'
+import { bySession, type Ask } from '../../common/by-session.ts'
 import type { Pool } from '../../common/pool.ts'
 import { columnNumbers, tablesNumbered } from '../archive/column-numbers.ts'
 import { postgresColumnValues, postgresRowCondition } from '../archive/row-condition.ts'
@@ -58,7 +58,7 @@ export function postgresOffers(parts: OfferParts): PostgresOffers {
       },
     },
     durability: new PostgresDurability(ask, settings.label),
-    losable: { find: asked(ask)(postgresLosableTables) },
+    losable: { find: bySession(ask)(postgresLosableTables) },
     otherLedgers: {
       list: (of, table, signal) => ask(signal, (session) => otherLedgers((sql) => session.ask(sql), of, table)),
       open: parts.withSchema,
@@ -96,7 +96,7 @@ function recognised({
         return oid == null ? null : { text: oid, lasting: true }
       },
     },
-    identities: { by: 'number', tables: asked(ask)(tablesNumbered) },
+    identities: { by: 'number', tables: bySession(ask)(tablesNumbered) },
     columnFacts: {
       numbers: ({ table }, signal) => ask(signal, (session) => columnNumbers(session, table, identity)),
       comments: ({ table }, signal) => ask(signal, (session) => columnComments(session, table)),
@@ -111,7 +111,7 @@ function byRows({
   PostgresOffers,
   'times' | 'timeExtents' | 'rowValues' | 'periods' | 'referrers' | 'rowTriggers' | 'unchecked'
 > {
-  const by = asked(ask)
+  const by = bySession(ask)
   return {
     times: { condition: postgresTimeCondition },
     timeExtents: { of: by(postgresTimeExtent) },

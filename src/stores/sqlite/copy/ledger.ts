@@ -5,7 +5,7 @@
  */
 import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
-import { answerOf } from '../reader.ts'
+import { answerOf } from '../../common/sqlite-dialect/answer.ts'
 import { writtenInTurn, type SqliteParts } from './connection.ts'
 import { sqliteCopyError } from './errors.ts'
 

@@ -95,7 +95,7 @@ export class RowFrames {
       else puts.push(unpackRow(packed, slot))
     }
     return {
-      ...sorted({ puts, gone }, this.#request, this.#written),
+      ...sorted({ puts, gone: gone.filter(canExist) }, this.#request, this.#written),
       frames: packed === undefined || slots.length === 0 ? null : { packed, slots, isBinary: isBinary === true },
       goneFrames:
         packed === undefined || goneSlots.length === 0
@@ -283,4 +283,9 @@ function escaped(data: Buffer, start: number, end: number, piece: Buffer, from: 
     } else piece[at++] = byte
   }
   return at
+}
+
+/** False for a key with U+0000: PostgreSQL cannot store it, so no row has to be deleted. */
+function canExist(key: Row): boolean {
+  return !key.some((cell) => typeof cell === 'string' && cell.includes('\0'))
 }
