@@ -38,7 +38,7 @@ const MEANS: Readonly<Record<string, string>> = {
 const TEXTS: ReadonlySet<string> = new Set(['run', 'undo', 'table', 'key', 'partition', 'report'])
 
 /** The template of `init` names stores that do not exist here. */
-const STORES: ReadonlySet<string> = new Set(['cli/init/text.ts'])
+const STORES: ReadonlySet<string> = new Set(['cli/init/run-init.ts'])
 
 /** Only the user's config file can avoid this error. */
 const BY_FILE = 'the config file has no table under lifecycle'

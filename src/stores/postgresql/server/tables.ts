@@ -205,6 +205,7 @@ function indexesSql(oids: string): string {
       AND NOT EXISTS (
         SELECT FROM pg_catalog.generate_series(0, i.indnkeyatts - 1) AS g (at)
           JOIN pg_catalog.pg_opclass c ON c.oid = i.indclass[g.at] AND c.opcdefault
+          JOIN pg_catalog.pg_am m ON m.oid = c.opcmethod AND m.amname = 'btree'
           JOIN pg_catalog.pg_amop s ON s.amopfamily = c.opcfamily AND s.amopstrategy = 1
             AND s.amoplefttype = c.opcintype AND s.amoprighttype = c.opcintype
           JOIN pg_catalog.pg_operator p ON p.oid = s.amopopr AND p.oprname <> '<')
