@@ -27,12 +27,12 @@ export type OtherExpression = {
 /**
  * Test of the arguments of a call. `text`: the first is a text. `fraction`: one is a number that may have a fraction.
  * `real`: the first is a floating point number, and the statement reads a column of such numbers. `decimal`: one is a
- * decimal that was computed without a constant such as 1.0. `negative`, `zero`: the second is a constant below 0, or 0.
- * `moment`: one is a date or time, and none an interval. `boolean`: one is a boolean. `float`: one is a number of single
- * precision; `mixed`: and another is converted to it; `widened`: one is converted to double precision. `quotient`: it is
- * none of floating point numbers, and may have more than 4 digits more than its dividend. A number: there are so many
- * arguments. `RegExp`: the first text may match it; `second`: the second is a text that may. `not`: the first has none of
- * these types, named as in DuckDB.
+ * decimal that was computed without a constant such as 1.0. `negative`, `zero`: the second is a constant below 0, or
+ * 0. `moment`: one is a date or time, and none an interval. `boolean`: one is a boolean. `float`: one is a number of
+ * single precision; `mixed`: and another is converted to it; `widened`: one is converted to double precision.
+ * `quotient`: it is none of floating point numbers, and may have more than 4 digits more than its dividend. A number:
+ * there are so many arguments. `RegExp`: the first text may match it; `second`: the second is a text that may. `not`:
+ * the first has none of these types, named as in DuckDB.
  */
 export type ArgumentTest =
   | 'text'

@@ -70,9 +70,10 @@ export function putOnce(
 }
 
 /** @returns false if an object of that name exists */
-async function putWhole({ client, ...at }: S3Object, body: Buffer, signal: AbortSignal): Promise<boolean> {
+async function putWhole(to: S3Object, body: Buffer, signal: AbortSignal): Promise<boolean> {
+  const { client, ...at } = to
   for (let attempt = 1; ; attempt++) {
-    const status = await putOnce({ client, ...at }, body, signal, [409, 412])
+    const status = await putOnce(to, body, signal, [409, 412])
     if (status !== 409) return status !== 412
     if (attempt >= client.rule.tries) throw busy(at)
     await client.pause(attempt, null, signal)

@@ -244,18 +244,18 @@ async function copyCommand(
   return `sluice copy --table ${shellQuote(of)} --to ${shellQuote(redactUrl(intoUrl))}${called}${only}`
 }
 
+/** Paths of files that by their statistics hold no such row. */
+async function filesWithoutRows(context: ArchiveContext, test: RowTest): Promise<ReadonlySet<string>> {
+  const log = await context.log()
+  return await log.without(testPredicate(test, archivedColumns(context.archived)), context.interrupt.abort)
+}
+
 async function partsOf(
   context: ArchiveContext,
   partitions: readonly ArchivedPartition[],
   { test }: Pick<Asked, 'test'>,
 ): Promise<readonly RestoredPart[]> {
-  // By their statistics, these files hold no such row.
-  const without =
-    test === null
-      ? new Set<string>()
-      : await (
-          await context.log()
-        ).without(testPredicate(test, archivedColumns(context.archived)), context.interrupt.abort)
+  const without = test === null ? new Set<string>() : await filesWithoutRows(context, test)
   const parts: RestoredPart[] = []
   for (const partition of partitions) {
     const own = test === null ? null : fileTest(context, partition, test)

@@ -45,7 +45,7 @@ export async function planUnrequested(
   return [...unrequested, ...[requested, others].flatMap(lostProperties)]
 }
 
-/** Constraints that exist in the target as its row key, or were created by hand, and check each row as it is written. */
+/** Constraints that are in the target, as its row key or made by hand, and check each row as it is written. */
 function lostProperties(plans: ObjectPlans): readonly LeftBehind[] {
   return [...plans].flatMap(([table, objects]) => {
     const names = objects.flatMap((one) =>

@@ -61,7 +61,7 @@ export async function planExtras(
   const byPattern = operation.tables.some((pattern) => pattern.includes('*'))
   const options = operation.with ?? []
   const split = options.length === 0 ? null : await again(() => planObjects(some, options, abort))
-  const requested = split?.requested ?? new Map()
+  const requested: ObjectPlans = split?.requested ?? new Map()
   const objects =
     companion === null
       ? requested

@@ -1,6 +1,5 @@
 /** `diff`: compares tables of two stores key by key; `--fix` repairs the target, and `--undo` undoes a repair. */
 import { tableText } from '../../../../model/copy/column-type.ts'
-import type { TablePlan } from '../../../../model/copy/plan.ts'
 import { dec } from '../../../../model/run/event.ts'
 import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
 import { redactUrl } from '../../../../shared/redact.ts'
@@ -12,7 +11,7 @@ import { refusedForDeletion } from '../../again/delete-extra.ts'
 import { copiedTable } from '../../diff/copied-table.ts'
 import { CopiedTokens } from '../../diff/copied-tokens.ts'
 import { unexplainedCounts } from '../../diff/explained.ts'
-import { KEYLESS_HINT, addOutcome, NO_OUTCOME, openOf, type DiffCounts } from '../../diff/outcome.ts'
+import { addOutcome, NO_OUTCOME, openOf, type DiffCounts } from '../../diff/outcome.ts'
 import { diffPlain } from '../../diff/plain-table.ts'
 import { DiffProgress } from '../../diff/progress.ts'
 import { diffRing } from '../../diff/ring-table.ts'
@@ -36,6 +35,7 @@ import { refuseFollowed } from '../../ledger/refuse-followed.ts'
 import type { CassandraOptions } from '../copy/option-types.ts'
 import type { CopyOperation } from '../copy/declaration.ts'
 import type { DiffOperation } from './declaration.ts'
+import { asCopiedNotes, countsText, differText, hintFor, lossyNotes } from './texts.ts'
 import type { Ending } from '../../../run/run-context.ts'
 import { stoppedEnding, type TableError } from '../../../run/stopped-ending.ts'
 import type { DiffRun } from '../../diff/diff-run.ts'
@@ -177,18 +177,6 @@ async function compareTable(
   return true
 }
 
-function countsText(one: DiffCounts, { fix }: DiffOperation): string {
-  const { rows, targetRows, missing, extra, different, fixed, ranges, newer, errors } = one
-  return (
-    (fixed > 0n ? 'before the repair: ' : '') +
-    `${rows} rows in the source, ${targetRows} in the target: ${missing} missing, ${extra} extra, ${different} different` +
-    (fix ? `; ${fixed} repaired` : '') +
-    (ranges > 0n ? `, and ${KEYLESS}` : '') +
-    (newer > 0n ? `, ${newer} written later in the target` : '') +
-    (errors > 0n ? `, ${errors} that could not be read or repaired` : '')
-  )
-}
-
 function endOf(all: Compared, operation: DiffOperation, run: DiffRun): Ending {
   const { sum, failures } = all
   if (sum.fixed > 0n) {
@@ -206,26 +194,6 @@ function endOf(all: Compared, operation: DiffOperation, run: DiffRun): Ending {
   if (open === 0n) return { totals }
   const hint = hintFor(operation, sum, run.commandLine)
   return { totals, error: new SluiceError('DIFFERENCES', differText(sum, open), { hint }) }
-}
-
-/** Note on columns whose source values the comparison first reduced to what the target can hold; empty if none. */
-function lossyNotes({ columns }: TablePlan): readonly string[] {
-  const lossy = columns.flatMap(({ from, lossy: why }) => (why === undefined ? [] : [`${from} (${why})`]))
-  return lossy.length === 0 ? [] : [`compared after conversion to the types of the target: ${lossy.join(', ')}`]
-}
-
-/** Names columns that are compared under another name, or not at all, because the ledger says that they were copied so. */
-function asCopiedNotes({ source, options }: PlannedTable, operation: DiffOperation): readonly string[] {
-  const { rename, columns } = options
-  const notes: string[] = []
-  if (rename.size > 0 && Object.keys(operation.rename).length === 0) {
-    const pairs = [...rename].map(([from, to]) => `${from} with ${to}`)
-    notes.push(`compared as they were copied: ${pairs.join(', ')} (--rename compares others)`)
-  }
-  const left = source.columns.flatMap(({ name }) => (columns?.includes(name) === false ? [name] : []))
-  if (left.length > 0 && operation.columns === undefined)
-    notes.push(`not compared, because the copy left them out: ${left.join(', ')} (--columns compares them)`)
-  return notes
 }
 
 type Stores = Omit<RepairContext, 'from'> & {
@@ -298,49 +266,6 @@ function settleOptions({ fix, limit, deleteExtra, ...operation }: DiffOperation)
     times: cassandra ?? {},
   }
   return { fix, limit, repair, isRepeated: true }
-}
-
-const KEYLESS = 'rows without a key differ'
-
-/** @param open differing rows, and differing ranges of rows without a key */
-function differText(sum: DiffCounts, open: bigint): string {
-  const { ranges, errors } = sum
-  const rows = open - ranges
-  if (rows === 0n) return KEYLESS
-  // Rows that could not be read are only counted: it is unknown whether they differ.
-  if (keyedOf(sum) <= 0n && ranges === 0n)
-    return errors === 1n ? 'one row could not be compared' : `${errors} rows could not be compared`
-  return `${rows === 1n ? 'one row differs' : `${rows} rows differ`}${ranges === 0n ? '' : `, and ${KEYLESS}`}`
-}
-
-function keyedOf({ missing, different, extra, fixed }: DiffCounts): bigint {
-  return missing + different + extra - fixed
-}
-
-const OUTSIDE =
-  'rows that only the target has are kept: the source may have them outside --where; compare without --where to find out'
-
-function hintFor(operation: DiffOperation, sum: DiffCounts, commandLine: string): string {
-  const { fix, deleteExtra, overwriteNewer, where } = operation
-  const keyed = keyedOf(sum)
-  if (sum.ranges > 0n && keyed <= 0n) return `the log shows how many rows each side has; ${KEYLESS_HINT}`
-  if (keyed <= 0n) return 'read the log: it names these rows, with the causes'
-  if (!fix) {
-    if (sum.missing + sum.different === 0n && where !== undefined) return OUTSIDE
-    if (sum.missing + sum.different === 0n)
-      return `run ${commandLine} --fix --delete-extra to remove rows that only the target has; they are recorded first`
-    const most =
-      sum.newer > 0n && overwriteNewer !== true
-        ? '; add --overwrite-newer to overwrite newer values of the target too'
-        : ''
-    return `run ${commandLine} --fix to repair the target; the replaced rows are kept${most}`
-  }
-  if (sum.newer > 0n && overwriteNewer !== true)
-    return 'newer values of the target are kept; add --overwrite-newer to overwrite them'
-  if (!deleteExtra && where !== undefined && sum.extra > 0n) return OUTSIDE
-  return deleteExtra || sum.extra === 0n
-    ? 'run the same command again to repair the rest; the log names rows that cannot be repaired'
-    : 'rows that only the target has are kept; add --delete-extra to remove them'
 }
 
 /** Leaves out `timesOf` and `livesOf`, which the repair applies value by value. */
