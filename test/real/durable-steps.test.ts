@@ -134,8 +134,13 @@ describe('a step that cannot be undone waits for the disk', () => {
       const made = await makeBookings(await placeOn('postgresql', server.url()), 'native', join(folder, 'unsynced'), 20)
       const { run, drop, restore } = commandsOf(made)
       for (const one of [run, drop]) expect((await perform(one)).finished.error).toBeUndefined()
-      const { error } = (await perform({ ...restore, partitions: ['2020-Q1'] } as Operation)).finished
-      expect(error).toMatchObject({ code: 'TARGET_DENIED', reason: expect.stringContaining('fsync') as string })
+      const refused = { code: 'TARGET_DENIED', reason: expect.stringContaining('fsync') as string }
+      const one = { ...restore, partitions: ['2020-Q1'] } as Operation
+      for (const dryRun of [true, false]) {
+        expect((await perform({ ...one, dryRun } as Operation)).finished.error).toMatchObject(refused)
+        const rows = await made.place.rows(`SELECT count(*) FROM ${TABLE} WHERE at < '2020-04-01'`)
+        expect(rows).toEqual([['0']])
+      }
       const files = readdirSync(made.archive, { recursive: true })
         .map(String)
         .filter((name) => /^[^_].*\.parquet$/.test(name))

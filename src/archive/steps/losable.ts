@@ -1,6 +1,6 @@
 /**
- * Refuses restores into tables whose rows may be lost in a server crash, such as unlogged ones. These must not have the
- * only copy of archived rows, so the archive keeps its files.
+ * Refuses restores into tables whose rows may be lost in a server crash: unlogged ones, and those of a server that does
+ * not write its commits to its disk. These must not have the only copy of archived rows, so the archive keeps its files.
  */
 import type { TableName } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -9,15 +9,17 @@ import { nativePartitions } from './detached-table.ts'
 import type { ArchiveContext } from './context.ts'
 import { otherTableCommand } from './refusals.ts'
 
-/** Error if the rows of a partition must not be only in the source; null if they survive a crash. */
+/**
+ * Error if the rows of a partition must not be only in the source: its table, or the commits of its server, may be lost
+ * in a crash. Null if they survive one.
+ */
 export async function losableRefusal(
   context: ArchiveContext,
   partition: ArchivedPartition,
 ): Promise<SluiceError | null> {
   const { name, store, interrupt } = context
-  if (store.offers.losable === undefined) return null
-  const [found] = await store.offers.losable.find(await placesOf(context, partition), interrupt.abort)
-  if (found === undefined) return null
+  const [found] = (await store.offers.losable?.find(await placesOf(context, partition), interrupt.abort)) ?? []
+  if (found === undefined) return await unflushed(context)
   const { label } = partition
   return new SluiceError('TABLE_REFUSED', `${label} cannot be restored durably: ${found.what}`, {
     where: `${name}, ${label}`,
@@ -25,6 +27,17 @@ export async function losableRefusal(
       'a crash of the server may delete the rows from the table, so the archive keeps its files, the only durable copy',
     hint: `${found.remedy}; then run the same command again; or restore the rows into another table: ${otherTableCommand(name, partition)}`,
   })
+}
+
+/** TARGET_DENIED if the server does not guarantee that its commits are on its disk; null if they are. */
+async function unflushed({ store, interrupt }: ArchiveContext): Promise<SluiceError | null> {
+  try {
+    await store.offers.durability?.flushed(interrupt.abort)
+    return null
+  } catch (thrown) {
+    if (thrown instanceof SluiceError && thrown.code === 'TARGET_DENIED') return thrown
+    throw thrown
+  }
 }
 
 /**
