@@ -272,14 +272,14 @@ const DROPPED_MS = 7000
 /**
  * Waits for the work; after an abort only for a limited time: a hanging server must not prevent the final event.
  * @param abort abort signal of the run
- * @throws the error of the work, or the abort's reason if the work has not ended `patienceMs` after the abort
+ * @throws the error of the work, or the abort's reason if the work has not ended `endLimitMs` after the abort
  */
-export async function unlessStuck<T>(work: Promise<T>, abort: AbortSignal, patienceMs = DROPPED_MS): Promise<T> {
+export async function unlessStuck<T>(work: Promise<T>, abort: AbortSignal, endLimitMs = DROPPED_MS): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   let begin = (): void => undefined
   const late = new Promise<never>((_, reject) => {
     begin = () => {
-      timer = setTimeout(() => reject(abort.reason as Error), patienceMs)
+      timer = setTimeout(() => reject(abort.reason as Error), endLimitMs)
     }
   })
   if (abort.aborted) begin()

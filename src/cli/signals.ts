@@ -38,7 +38,7 @@ export function watchSignals(options: SignalOptions): SignalWatch {
   let first: Signal | null = null
   let stage = 0
   let last = Number.NEGATIVE_INFINITY
-  let patience: NodeJS.Timeout | null = null
+  let abortTimer: NodeJS.Timeout | null = null
   const take = (signal: Signal): void => {
     const now = options.ticks()
     if (now - last < SAME_PRESS_MS) return
@@ -51,8 +51,8 @@ export function watchSignals(options: SignalOptions): SignalWatch {
     } else if (stage === 2) {
       options.say('aborting: the running batch is dropped')
       interrupter.requestAbort(new SluiceError('ABORTED', `aborted by ${signal}`, { exitCode: EXIT_OF_SIGNAL[first] }))
-      patience = setTimeout(() => options.die(EXIT_OF_SIGNAL[first ?? signal]), ABORT_TIMEOUT_MS)
-      patience.unref()
+      abortTimer = setTimeout(() => options.die(EXIT_OF_SIGNAL[first ?? signal]), ABORT_TIMEOUT_MS)
+      abortTimer.unref()
     } else {
       options.die(EXIT_OF_SIGNAL[first])
     }
@@ -66,7 +66,7 @@ export function watchSignals(options: SignalOptions): SignalWatch {
     },
     close: () => {
       for (const [signal, listener] of listeners) source.removeListener(signal, listener)
-      if (patience !== null) clearTimeout(patience)
+      if (abortTimer !== null) clearTimeout(abortTimer)
     },
   }
 }

@@ -21,7 +21,7 @@ export function emitPartitionForecast(
   if (rate !== null) emit(rateEvent(name, periods, rate, options))
   for (const period of periods) {
     // The measured rate is shared by all copy sessions.
-    const one = rate === null ? null : rate.perHour / BigInt(rate.lanes)
+    const one = rate === null ? null : rate.perHour / BigInt(rate.workers)
     const times = period.slices.map(({ bytes }) => (one === null ? null : msFor(bytes, one)))
     const all =
       one === null
@@ -53,8 +53,8 @@ function rateEvent(
     bytes: dec(rate.bytes),
     ms: Math.round(rate.ms),
     bytesPerHour: dec(rate.perHour),
-    lanes: rate.lanes,
-    ...(slices === undefined && rate.lanes > 1 ? { partitionPerHour: dec(rate.perHour / BigInt(rate.lanes)) } : {}),
+    lanes: rate.workers,
+    ...(slices === undefined && rate.workers > 1 ? { partitionPerHour: dec(rate.perHour / BigInt(rate.workers)) } : {}),
     written: rate.onlyRead === null,
     note: rate.notMeasured.join('; '),
     ...(windowMs === undefined ? {} : { neededPerHour: dec(neededPerHour(largest, windowMs)), windowMs }),

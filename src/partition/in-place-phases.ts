@@ -15,7 +15,7 @@ export type InPlacePhases = {
   readonly taken: readonly string[]
   /** Rows outside the new partitions; null if they were not counted. */
   readonly outside: OutsideRows | null
-  readonly budgetMs: number
+  readonly pauseLimitMs: number
 }
 
 export function phaseFindings(phases: InPlacePhases): readonly PlanFinding[] {
@@ -68,7 +68,7 @@ function rowFindings({ outside, request: { planned, bound }, last }: InPlacePhas
   return found
 }
 
-function stepFindings({ request, statements, bytes, budgetMs }: InPlacePhases): readonly PlanFinding[] {
+function stepFindings({ request, statements, bytes, pauseLimitMs }: InPlacePhases): readonly PlanFinding[] {
   const builds = statements.filter(({ step, isDone }) => step === 'index' && !isDone)
   const isValid = statements.some(({ step, isDone }) => step === 'validate' && isDone)
   const read = `reads ${sizeText(bytes)}`
@@ -95,7 +95,7 @@ function stepFindings({ request, statements, bytes, budgetMs }: InPlacePhases): 
     {
       ...one,
       about: 'pause',
-      detail: `other sessions wait for one transaction, independent of the size of the table: for ${budgetMs} ms at most; if it takes longer, nothing is changed and the run tries again`,
+      detail: `other sessions wait for one transaction, independent of the size of the table: for ${pauseLimitMs} ms at most; if it takes longer, nothing is changed and the run tries again`,
     },
   ]
 }

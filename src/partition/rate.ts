@@ -12,7 +12,7 @@ const ROWS = 100_000
 const MOST_MS = 5000
 
 export type MeasuredRate = MeasuredRead & {
-  readonly lanes: number
+  readonly workers: number
   /** Bytes per hour of all sessions together. */
   readonly perHour: bigint
   /** Sentences about the work of a copy that was not measured. */
@@ -24,16 +24,16 @@ export async function measureRate(
   plan: PartitionPlanStore,
   planned: TableToPartition,
   partitions: readonly NewTablePartition[],
-  { lanes }: { readonly lanes: number },
+  { workers }: { readonly workers: number },
   signal: AbortSignal,
 ): Promise<MeasuredRate | null> {
-  const found = await plan.measure({ ...planned, partitions, lanes, rows: ROWS, budgetMs: MOST_MS, signal })
+  const found = await plan.measure({ ...planned, partitions, workers, rows: ROWS, timeLimitMs: MOST_MS, signal })
   if (found.rows === 0n) return null
   const rest =
     'the log of the server (a temporary table has none), foreign keys, proving what was copied, and the load of other sessions'
   return {
     ...found,
-    lanes,
+    workers,
     perHour: bytesPerHour(found.bytes, found.ms),
     notMeasured: [found.onlyRead ?? `it takes at least these hours; not measured: ${rest}`],
   }

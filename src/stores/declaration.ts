@@ -78,7 +78,7 @@ export type CatalogOptions = {
   /** Route to a database server. */
   readonly route?: Route | undefined
   /** Longest time (ms) for retries of server errors while a user waits; absent: as in the URL. */
-  readonly patienceMs?: number
+  readonly retryLimitMs?: number
   /** Threads that the database uses, for systems whose `catalog` has `threads`. */
   readonly threads?: number
   /**

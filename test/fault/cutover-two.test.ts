@@ -212,7 +212,7 @@ describe.skipIf(!POSTGRES_OWN)(`a cutover between two databases ${POSTGRES_MISSI
       const { token } = JSON.parse(document ?? '') as { token: string }
       const close = async (by: string): Promise<void> => {
         await using store = await openExisting(source.url)
-        const limits = { lockTimeoutMs: 1000, budgetMs: 5000, endsSessions: false, mayReplace: () => true }
+        const limits = { lockTimeoutMs: 1000, pauseLimitMs: 5000, endsSessions: false, mayReplace: () => true }
         const names = {
           table: { schema: 'public', name: TABLE },
           token: by,

@@ -54,13 +54,13 @@ describe.skipIf(!POSTGRES_OWN)('programs that are killed while a stream begins (
     await using store = await openPostgresCopy(server.url())
     const source = changesOf(store)
     const tables = await keyed(store, 'plain')
-    const birth = await source.begin(NAME, tables, SIGNAL)
-    expect(await source.verify(birth, tables, source.position(birth.start), SIGNAL)).toEqual({
+    const startRecord = await source.begin(NAME, tables, SIGNAL)
+    expect(await source.verify(startRecord, tables, source.position(startRecord.start), SIGNAL)).toEqual({
       faults: [],
       moved: {},
       unclear: [],
     })
-    expect(await source.slots(SIGNAL)).toMatchObject([{ name: NAME, active: false, confirmed: birth.start }])
+    expect(await source.slots(SIGNAL)).toMatchObject([{ name: NAME, active: false, confirmed: startRecord.start }])
     expect(await sql.rows('SELECT pubname FROM pg_publication')).toEqual([[NAME]])
     await source.end(NAME, SIGNAL)
     expect(await source.slots(SIGNAL)).toEqual([])
@@ -104,27 +104,32 @@ describe.skipIf(!POSTGRES_OWN)('programs that are killed while a stream begins (
     const setup = await psql(own.url())
     await setup.run('CREATE TABLE plain (id int PRIMARY KEY)')
     await setup.close()
-    const faults = async (birth: StreamStart): Promise<unknown[]> => {
+    const faults = async (startRecord: StreamStart): Promise<unknown[]> => {
       await using store = await openPostgresCopy(own.url())
       const source = changesOf(store)
-      const state = await source.verify(birth, await keyed(store, 'plain'), source.position(birth.start), SIGNAL)
+      const state = await source.verify(
+        startRecord,
+        await keyed(store, 'plain'),
+        source.position(startRecord.start),
+        SIGNAL,
+      )
       return state.faults.map(({ code, message }) => `${code}: ${message}`)
     }
-    let birth: StreamStart
+    let startRecord: StreamStart
     {
       await using store = await openPostgresCopy(own.url())
-      birth = await changesOf(store).begin(NAME, await keyed(store, 'plain'), SIGNAL)
+      startRecord = await changesOf(store).begin(NAME, await keyed(store, 'plain'), SIGNAL)
     }
     await own.kill9()
     await own.restart()
-    expect(await faults(birth)).toEqual([])
+    expect(await faults(startRecord)).toEqual([])
     await own.stop()
     // Recovers to the end of its WAL, and continues in a new timeline.
     writeFileSync(join(own.dataFolder, 'recovery.signal'), '')
     const { uid, gid } = statSync(own.dataFolder)
     chownSync(join(own.dataFolder, 'recovery.signal'), uid, gid)
     await own.restart()
-    expect(await faults(birth)).toEqual([
+    expect(await faults(startRecord)).toEqual([
       expect.stringMatching(/^OTHER_SERVER: the server writes another timeline.*timeline 00000002/),
     ])
   })

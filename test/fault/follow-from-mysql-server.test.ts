@@ -63,12 +63,12 @@ describe.skipIf(!MARIADB_AVAILABLE)(`a MariaDB server whose changes triggers rec
       const more = ['--innodb-flush-log-at-trx-commit=0', '--innodb-flush-log-at-timeout=2700']
       server = await startMariadb({ more })
       await using one = await staged(server)
-      const birth = await one.source.begin(NAME, one.tables, SIGNAL)
+      const startRecord = await one.source.begin(NAME, one.tables, SIGNAL)
       let applied = 0n
       for (let crash = 1; crash <= 3; crash++) {
         await using store = await openMysqlCopy(one.place.url)
         const source = triggersOf(store)
-        await using stream = await source.open(birth, one.tables, applied, SIGNAL)
+        await using stream = await source.open(startRecord, one.tables, applied, SIGNAL)
         await one.place.sql(`UPDATE t SET v = ${crash} WHERE id = ${crash}`)
         applied = endOf(await untilCommit(stream))
         await server.kill9()
@@ -76,16 +76,16 @@ describe.skipIf(!MARIADB_AVAILABLE)(`a MariaDB server whose changes triggers rec
         const [[kept] = []] = await one.place.rows(`SELECT v FROM t WHERE id = ${crash}`)
         await using after = await openMysqlCopy(one.place.url)
         const again = triggersOf(after)
-        const { faults } = await again.verify(birth, one.tables, applied, SIGNAL)
+        const { faults } = await again.verify(startRecord, one.tables, applied, SIGNAL)
         if (kept === String(crash)) expect(faults).toEqual([])
         else {
           expect(faults).toMatchObject([
             { code: 'OTHER_SERVER', message: expect.stringMatching(/or it crashed before/) },
           ])
-          await expect(again.open(birth, one.tables, applied, SIGNAL)).rejects.toMatchObject({ retryable: true })
+          await expect(again.open(startRecord, one.tables, applied, SIGNAL)).rejects.toMatchObject({ retryable: true })
           // Later catch-up positions do not hide the loss.
           for (let i = 0; i < 5; i++) await again.fence(SIGNAL)
-          expect((await again.verify(birth, one.tables, applied, SIGNAL)).faults).toHaveLength(1)
+          expect((await again.verify(startRecord, one.tables, applied, SIGNAL)).faults).toHaveLength(1)
           return
         }
       }
@@ -116,8 +116,8 @@ describe.skipIf(!MARIADB_AVAILABLE)(`a MariaDB server whose changes triggers rec
     expect(again.refusals.map(({ message }) => message)).toEqual([expect.stringMatching(/read_only, as replicas are/)])
     await one.place.sql('SET GLOBAL read_only = 0')
     // With a row-based log.
-    const birth = await one.source.begin(NAME, one.tables, SIGNAL)
-    await using stream = await one.source.open(birth, one.tables, 0n, SIGNAL)
+    const startRecord = await one.source.begin(NAME, one.tables, SIGNAL)
+    await using stream = await one.source.open(startRecord, one.tables, 0n, SIGNAL)
     await one.place.sql('UPDATE t SET v = 5 WHERE id < 4')
     expect(await untilCommit(stream)).toHaveLength(5)
     await one.source.end(NAME, SIGNAL)

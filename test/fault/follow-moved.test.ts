@@ -322,8 +322,8 @@ describe.skipIf(!POSTGRES_OWN)(
       child.process.kill('SIGKILL')
       const went = await spare
       expect(went.finished, JSON.stringify(went.finished.error)).toMatchObject(GOES_ON)
-      const [[birth] = []] = await one.original.rows('SELECT birth FROM migration_streams')
-      expect(JSON.parse(String(birth))).toMatchObject({ shapes: { later: 'noted' } })
+      const [[startRecord] = []] = await one.original.rows('SELECT birth FROM migration_streams')
+      expect(JSON.parse(String(startRecord))).toMatchObject({ shapes: { later: 'noted' } })
     })
 
     test('a worker may use another address of its target; a user must confirm it, or end the stream as moved', async () => {

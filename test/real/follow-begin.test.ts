@@ -75,7 +75,7 @@ describe.skipIf(!POSTGRES_OWN)(`the start of a stream of PostgreSQL ${POSTGRES_M
         columns: table.columns.map((column) => ({ name: column.name, as: column.type, column })),
         identity: table.key,
       }))
-    const birth = await source.begin(NAME, tables, SIGNAL)
+    const startRecord = await source.begin(NAME, tables, SIGNAL)
     expect(await sql.rows('SELECT tablename FROM pg_publication_tables ORDER BY tablename COLLATE "C"')).toEqual([
       ['parts'],
       ['plain'],
@@ -83,11 +83,11 @@ describe.skipIf(!POSTGRES_OWN)(`the start of a stream of PostgreSQL ${POSTGRES_M
     ])
     expect(await sql.rows('SELECT puballtables, pubviaroot FROM pg_publication')).toEqual([['f', 't']])
     expect(await slots()).toEqual([[NAME, 'pgoutput']])
-    expect(source.text(source.position(birth.start))).toBe(birth.start)
-    const applied = source.position(birth.start)
-    expect(await source.verify(birth, tables, applied, SIGNAL)).toEqual({ faults: [], moved: {}, unclear: [] })
+    expect(source.text(source.position(startRecord.start))).toBe(startRecord.start)
+    const applied = source.position(startRecord.start)
+    expect(await source.verify(startRecord, tables, applied, SIGNAL)).toEqual({ faults: [], moved: {}, unclear: [] })
     await sql.run(`ALTER TABLE ${hostile} RENAME COLUMN "ß" TO "ß'"`)
-    const { faults } = await source.verify(birth, tables, applied, SIGNAL)
+    const { faults } = await source.verify(startRecord, tables, applied, SIGNAL)
     expect(faults.map(({ message }) => message)).toEqual([`Ä"; DROP.${'é'.repeat(31)}': column ß was renamed to ß'`])
   })
 
@@ -105,14 +105,14 @@ describe.skipIf(!POSTGRES_OWN)(`the start of a stream of PostgreSQL ${POSTGRES_M
     skip((await server.major()) < 18, 'servers before PostgreSQL 18 do not look at generated columns')
     await sql.run(`CREATE TABLE named (id int NOT NULL UNIQUE, g int GENERATED ALWAYS AS (id + 1) STORED);
       ALTER TABLE named REPLICA IDENTITY FULL; INSERT INTO named VALUES (1)`)
-    const birth = await source.begin(NAME, await keyed(store, 'named'), SIGNAL)
+    const startRecord = await source.begin(NAME, await keyed(store, 'named'), SIGNAL)
     await sql.run('UPDATE named SET id = 2; DELETE FROM named; INSERT INTO named VALUES (3)')
     expect(await sql.rows('SELECT pubgencols FROM pg_publication')).toEqual([['s']])
-    expect(await source.verify(birth, await keyed(store, 'named'), source.position(birth.start), SIGNAL)).toMatchObject(
-      {
-        faults: [],
-      },
-    )
+    expect(
+      await source.verify(startRecord, await keyed(store, 'named'), source.position(startRecord.start), SIGNAL),
+    ).toMatchObject({
+      faults: [],
+    })
   })
 
   test('removes the objects of attempts that were killed after the publication, and after the slot', async () => {
@@ -121,8 +121,8 @@ describe.skipIf(!POSTGRES_OWN)(`the start of a stream of PostgreSQL ${POSTGRES_M
     await source.begin(NAME, tables, SIGNAL)
     await sql.run(`INSERT INTO plain VALUES (1, 'x')`)
     const [old] = await source.slots(SIGNAL)
-    const birth = await source.begin(NAME, tables, SIGNAL)
-    expect(source.position(birth.start)).toBeGreaterThan(source.position(old?.confirmed ?? ''))
+    const startRecord = await source.begin(NAME, tables, SIGNAL)
+    expect(source.position(startRecord.start)).toBeGreaterThan(source.position(old?.confirmed ?? ''))
     expect(await publications()).toEqual([[NAME]])
     expect(await slots()).toEqual([[NAME, 'pgoutput']])
     await expect(source.begin('theirs', tables, SIGNAL)).rejects.toMatchObject({ code: 'BAD_CONFIG' })
@@ -132,13 +132,13 @@ describe.skipIf(!POSTGRES_OWN)(`the start of a stream of PostgreSQL ${POSTGRES_M
     const writer = await psql(server.url('begun'))
     await writer.run("SET application_name TO 'nightly'; BEGIN; INSERT INTO plain VALUES (2, 'x')")
     const reported: string[] = []
-    const birth = source.begin(NAME, await keyed(store, 'plain'), SIGNAL, (message) => reported.push(message))
+    const startRecord = source.begin(NAME, await keyed(store, 'plain'), SIGNAL, (message) => reported.push(message))
     await until('a word', async () => reported.length > 0)
     expect(reported[0]).toMatch(
       /^slot sluice_a+ waits for open transactions: session \d+ of sluice in database begun \(nightly\), open for \d+ s$/,
     )
     await writer.run('COMMIT')
-    expect((await birth).slot).toBe(NAME)
+    expect((await startRecord).slot).toBe(NAME)
     await writer.close()
   })
 
@@ -148,8 +148,14 @@ describe.skipIf(!POSTGRES_OWN)(`the start of a stream of PostgreSQL ${POSTGRES_M
     await other.run("SET application_name TO 'batch'; CREATE TABLE far (id int); BEGIN; INSERT INTO far VALUES (1)")
     await writer.run("SET lock_timeout TO '2s'")
     const reported: string[] = []
-    const birth = source.begin(NAME, await keyed(store, 'plain'), SIGNAL, (message) => reported.push(message), true)
-    birth.catch(() => undefined)
+    const startRecord = source.begin(
+      NAME,
+      await keyed(store, 'plain'),
+      SIGNAL,
+      (message) => reported.push(message),
+      true,
+    )
+    startRecord.catch(() => undefined)
     await until('a word', async () => reported.length > 0)
     expect(reported).toEqual([
       expect.stringMatching(
@@ -158,7 +164,7 @@ describe.skipIf(!POSTGRES_OWN)(`the start of a stream of PostgreSQL ${POSTGRES_M
     ])
     await writer.run("INSERT INTO plain VALUES (80, 'x')")
     await other.run('COMMIT')
-    expect((await birth).slot).toBe(NAME)
+    expect((await startRecord).slot).toBe(NAME)
     expect(reported.slice(1)).toEqual([
       expect.stringMatching(/^writers of public.plain waited for at most \d+ ms while/),
     ])
@@ -169,14 +175,14 @@ describe.skipIf(!POSTGRES_OWN)(`the start of a stream of PostgreSQL ${POSTGRES_M
 
   test('a table that is copied again waits for no session of another database, and names those that it waits for', async () => {
     const tables = await keyed(store, 'plain')
-    const birth = await source.begin(NAME, tables, SIGNAL)
+    const startRecord = await source.begin(NAME, tables, SIGNAL)
     await server.createDatabase('elsewhere')
     const [other, writer] = [await psql(server.url('elsewhere')), await psql(server.url('begun'))]
     await other.run('CREATE TABLE far (id int); BEGIN; INSERT INTO far VALUES (1)')
     await writer.run("SET application_name TO 'nightly'; BEGIN; INSERT INTO plain VALUES (70, 'x')")
     const reported: string[] = []
-    const position = source.position(birth.start)
-    const renewed = source.renew?.(birth, tables, position, SIGNAL, (message) => reported.push(message))
+    const position = source.position(startRecord.start)
+    const renewed = source.renew?.(startRecord, tables, position, SIGNAL, (message) => reported.push(message))
     await until('a word', async () => reported.length > 0)
     expect(reported).toEqual([
       expect.stringMatching(
@@ -215,10 +221,10 @@ describe.skipIf(!POSTGRES_OWN)(`the start of a stream of PostgreSQL ${POSTGRES_M
     const writer = await psql(server.url('begun'))
     await writer.run("BEGIN; INSERT INTO plain VALUES (3, 'x')")
     const broken = new AbortController()
-    const birth = source.begin(NAME, await keyed(store, 'plain'), broken.signal)
+    const startRecord = source.begin(NAME, await keyed(store, 'plain'), broken.signal)
     await until('a slot', async () => (await slots()).length === 1)
     broken.abort(new Error('enough'))
-    await expect(birth).rejects.toMatchObject({ code: 'ABORTED' })
+    await expect(startRecord).rejects.toMatchObject({ code: 'ABORTED' })
     expect(await publications()).toEqual([])
     expect(await slots()).toEqual([])
     await writer.run('ROLLBACK')
@@ -254,7 +260,7 @@ describe.skipIf(!POSTGRES_OWN)(`the start of a stream of PostgreSQL ${POSTGRES_M
       return (await sql.rows(waits)).length === 1
     })
     let made = false
-    const birth = source.begin(NAME, await keyed(store, 'plain'), SIGNAL).then((value) => {
+    const startRecord = source.begin(NAME, await keyed(store, 'plain'), SIGNAL).then((value) => {
       made = true
       return value
     })
@@ -265,7 +271,7 @@ describe.skipIf(!POSTGRES_OWN)(`the start of a stream of PostgreSQL ${POSTGRES_M
     await sql.run('ALTER SYSTEM RESET synchronous_standby_names')
     await sql.run('SELECT pg_reload_conf()')
     await commit
-    await birth
+    await startRecord
     expect(await sql.rows('SELECT id FROM plain WHERE id = 4')).toEqual([['4']])
     await sql.run('ALTER DATABASE begun RESET synchronous_commit')
     await writer.close()

@@ -171,13 +171,15 @@ describe.skipIf(!POSTGRES_OWN)(`preflight check of a source of PostgreSQL ${POST
       ALTER ROLE follower REPLICATION; GRANT CREATE ON DATABASE examined TO follower;
       CREATE ROLE app_owner; GRANT app_owner TO follower; ALTER SCHEMA app OWNER TO app_owner; ALTER TABLE app.mine OWNER TO app_owner`)
     const mine = await followed(poor, 'app.mine')
-    const birth = await changesOf(poor).begin('sluice_mine', mine, SIGNAL)
-    expect(await changesOf(poor).verify(birth, mine, changesOf(poor).position(birth.start), SIGNAL)).toEqual({
+    const startRecord = await changesOf(poor).begin('sluice_mine', mine, SIGNAL)
+    expect(
+      await changesOf(poor).verify(startRecord, mine, changesOf(poor).position(startRecord.start), SIGNAL),
+    ).toEqual({
       faults: [],
       moved: {},
       unclear: [],
     })
-    await changesOf(poor).lag(birth, SIGNAL)
+    await changesOf(poor).lag(startRecord, SIGNAL)
     await changesOf(poor).end('sluice_mine', SIGNAL)
     expect(await changesOf(poor).slots(SIGNAL)).toEqual([])
   })

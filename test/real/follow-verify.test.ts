@@ -15,7 +15,7 @@ let store: CopyStore
 let source: ChangeSource
 let sql: Psql
 let tables: readonly FollowedTable[]
-let birth: StreamStart
+let startRecord: StreamStart
 
 const TABLES = `
   CREATE TYPE mood AS ENUM ('sad', 'happy');
@@ -30,8 +30,8 @@ const TABLES = `
   CREATE TABLE other (id int PRIMARY KEY, at spot, pairs pair[])`
 
 /** @param applied position that was applied; by default that of the slot */
-const look = async (applied = source.position(birth.start)): Promise<StreamState> =>
-  source.verify(birth, tables, applied, SIGNAL)
+const look = async (applied = source.position(startRecord.start)): Promise<StreamState> =>
+  source.verify(startRecord, tables, applied, SIGNAL)
 /** Position of a stream that has applied all changes. Checks once before: only later positions are clear about files. */
 const end = async (): Promise<bigint> => {
   await look()
@@ -58,7 +58,7 @@ describe.skipIf(!POSTGRES_OWN)(`verification of a stream of PostgreSQL ${POSTGRE
   beforeEach(async () => {
     await sql.run(`DROP SCHEMA IF EXISTS s, public CASCADE; CREATE SCHEMA public; ${TABLES}`)
     tables = await keyed(store, 'plain', 'parts', 'other')
-    birth = await source.begin(NAME, tables, SIGNAL)
+    startRecord = await source.begin(NAME, tables, SIGNAL)
   })
 
   afterEach(() => source.end(NAME, SIGNAL))
@@ -74,7 +74,7 @@ describe.skipIf(!POSTGRES_OWN)(`verification of a stream of PostgreSQL ${POSTGRE
   })
 
   test('finds a slot that is gone, was created again or advanced, or has another plugin', async () => {
-    const applied = source.position(birth.start)
+    const applied = source.position(startRecord.start)
     const drop = `SELECT pg_drop_replication_slot('${NAME}')`
     await sql.run(drop)
     expect(await halted()).toEqual([
@@ -110,7 +110,7 @@ describe.skipIf(!POSTGRES_OWN)(`verification of a stream of PostgreSQL ${POSTGRE
       expect(await halted(await end())).toEqual([
         expect.stringMatching(/SLOT_LOST .* was invalidated by the server \(wal_removed\)/),
       ])
-      expect((await source.lag(birth, SIGNAL)).status).toBe('lost')
+      expect((await source.lag(startRecord, SIGNAL)).status).toBe('lost')
     } finally {
       await sql.run('ALTER SYSTEM RESET max_slot_wal_keep_size')
       await sql.run('SELECT pg_reload_conf()')
@@ -260,7 +260,7 @@ describe.skipIf(!POSTGRES_OWN)(`verification of a stream of PostgreSQL ${POSTGRE
     const { faults, moved } = await look(await end())
     expect(faults).toEqual([])
     expect(Object.keys(moved)).toHaveLength(1)
-    birth = { ...birth, shapes: { ...birth.shapes, ...moved } }
+    startRecord = { ...startRecord, shapes: { ...startRecord.shapes, ...moved } }
     expect(await look(await end())).toEqual({ faults: [], moved: {}, unclear: [] })
   })
 
@@ -284,7 +284,7 @@ describe.skipIf(!POSTGRES_OWN)(`verification of a stream of PostgreSQL ${POSTGRE
     await sql.run('TRUNCATE parts')
     // Before the stream has sent it, the cause is unclear.
     expect(await look()).toEqual({ faults: [], moved: {}, unclear: ['public.parts'] })
-    const stream = await source.open(birth, tables, source.position(birth.start), SIGNAL)
+    const stream = await source.open(startRecord, tables, source.position(startRecord.start), SIGNAL)
     try {
       const reported = async (): Promise<void> => {
         for (
@@ -297,7 +297,7 @@ describe.skipIf(!POSTGRES_OWN)(`verification of a stream of PostgreSQL ${POSTGRE
       const { faults, moved } = await look(await end())
       expect(faults).toEqual([])
       expect(Object.keys(moved)).toEqual(['public.parts'])
-      birth = { ...birth, shapes: { ...birth.shapes, ...moved } }
+      startRecord = { ...startRecord, shapes: { ...startRecord.shapes, ...moved } }
       expect(await look(await end())).toEqual({ faults: [], moved: {}, unclear: [] })
       await sql.run('TRUNCATE parts')
       await reported()
@@ -317,11 +317,11 @@ describe.skipIf(!POSTGRES_OWN)(`verification of a stream of PostgreSQL ${POSTGRE
     await sql.run('CREATE TABLE more PARTITION OF parts FOR VALUES FROM (20) TO (30); INSERT INTO parts VALUES (1, 21)')
     await sql.run('TRUNCATE parts; INSERT INTO parts VALUES (2, 22)')
     expect(await look()).toEqual({ faults: [], moved: {}, unclear: ['public.parts'] })
-    await using stream = await source.open(birth, tables, source.position(birth.start), SIGNAL)
+    await using stream = await source.open(startRecord, tables, source.position(startRecord.start), SIGNAL)
     while (!(await stream.next(1000)).some(({ type }) => type === 'truncate'));
     const { faults, moved } = await look(await end())
     expect(faults).toEqual([])
-    birth = { ...birth, shapes: { ...birth.shapes, ...moved } }
+    startRecord = { ...startRecord, shapes: { ...startRecord.shapes, ...moved } }
     expect(await look(await end())).toEqual({ faults: [], moved: {}, unclear: [] })
   })
 
@@ -333,7 +333,7 @@ describe.skipIf(!POSTGRES_OWN)(`verification of a stream of PostgreSQL ${POSTGRE
       CREATE TABLE bookings_rest PARTITION OF bookings DEFAULT;
       INSERT INTO bookings SELECT i, '2024-06-01'::timestamptz + i * interval '1 day' FROM generate_series(1, 150) i`)
     tables = await keyed(store, 'plain', 'bookings')
-    birth = await source.begin(NAME, tables, SIGNAL)
+    startRecord = await source.begin(NAME, tables, SIGNAL)
     await sql.run("COMMENT ON PUBLICATION sluice_watched IS 'of somebody'")
     // First an empty one, then those for rows of the default partition, twice before the next check.
     await make(store, await partitions(store, 'bookings'), [
@@ -349,21 +349,21 @@ describe.skipIf(!POSTGRES_OWN)(`verification of a stream of PostgreSQL ${POSTGRE
     const { faults, moved } = await look(await end())
     expect(faults).toEqual([])
     expect(Object.keys(moved)).toEqual(['public.bookings'])
-    const before = birth
-    birth = { ...birth, shapes: { ...birth.shapes, ...moved } }
+    const before = startRecord
+    startRecord = { ...startRecord, shapes: { ...startRecord.shapes, ...moved } }
     expect(await look(await end())).toEqual({ faults: [], moved: {}, unclear: [] })
     await sql.run('ALTER TABLE bookings DETACH PARTITION bookings_q4')
     expect(await halted(await end())).toEqual([
       expect.stringContaining('partition public.bookings_q4 was detached or dropped'),
     ])
-    birth = before
+    startRecord = before
     expect(await halted(await end())).toEqual([
       expect.stringContaining('a partition that was attached later was detached or dropped'),
     ])
   })
 
   test('allows one reader: a restart by another program is refused, and ending the stream ends the reader', async () => {
-    const stream = await source.open(birth, tables, source.position(birth.start), SIGNAL)
+    const stream = await source.open(startRecord, tables, source.position(startRecord.start), SIGNAL)
     try {
       const error = await source.begin(NAME, tables, SIGNAL).catch((thrown: unknown) => thrown)
       expect(error).toMatchObject({
@@ -384,8 +384,8 @@ describe.skipIf(!POSTGRES_OWN)(`verification of a stream of PostgreSQL ${POSTGRE
       ['database', 'another database'],
       ['timeline', 'another timeline'],
     ] as const) {
-      const other = { ...birth, facts: { ...birth.facts, [fact]: '99' } }
-      const { faults } = await source.verify(other, tables, source.position(birth.start), SIGNAL)
+      const other = { ...startRecord, facts: { ...startRecord.facts, [fact]: '99' } }
+      const { faults } = await source.verify(other, tables, source.position(startRecord.start), SIGNAL)
       expect(faults).toMatchObject([{ code: 'OTHER_SERVER', message: expect.stringContaining(message) as string }])
     }
   })
@@ -395,27 +395,30 @@ describe.skipIf(!POSTGRES_OWN)(`verification of a stream of PostgreSQL ${POSTGRE
     const applied = (await source.fence(SIGNAL)) + 2n ** 30n
     const message = expect.stringMatching(/the server's log ends at .* restored to an earlier time/) as string
     expect((await look(applied)).faults).toMatchObject([{ code: 'OTHER_SERVER', message }])
-    await expect(source.renew?.(birth, tables, applied, SIGNAL)).rejects.toMatchObject({
+    await expect(source.renew?.(startRecord, tables, applied, SIGNAL)).rejects.toMatchObject({
       code: 'STREAM_HALTED',
       message,
     })
-    await expect(source.open(birth, tables, applied, SIGNAL)).rejects.toMatchObject({ code: 'SLOT_LOST', message })
-    expect(await source.slots(SIGNAL)).toMatchObject([{ name: NAME, confirmed: birth.start }])
+    await expect(source.open(startRecord, tables, applied, SIGNAL)).rejects.toMatchObject({
+      code: 'SLOT_LOST',
+      message,
+    })
+    expect(await source.slots(SIGNAL)).toMatchObject([{ name: NAME, confirmed: startRecord.start }])
   })
 
   test('reports lag and slots', async () => {
-    const before = await source.lag(birth, SIGNAL)
+    const before = await source.lag(startRecord, SIGNAL)
     await sql.run("INSERT INTO plain SELECT i, repeat('x', 1000) FROM generate_series(1000, 2000) i")
-    const after = await source.lag(birth, SIGNAL)
+    const after = await source.lag(startRecord, SIGNAL)
     expect(after.heldBytes - before.heldBytes).toBeGreaterThan(1_000_000n)
     expect(after).toMatchObject({ status: 'reserved', safeBytes: null })
     expect(await source.slots(SIGNAL)).toMatchObject([
-      { name: NAME, plugin: 'pgoutput', database: 'watched', active: false, ours: true, confirmed: birth.start },
+      { name: NAME, plugin: 'pgoutput', database: 'watched', active: false, ours: true, confirmed: startRecord.start },
     ])
     await source.end(NAME, SIGNAL)
     await source.end(NAME, SIGNAL)
     expect(await source.slots(SIGNAL)).toEqual([])
     expect(await sql.rows('SELECT pubname FROM pg_publication')).toEqual([])
-    await expect(source.lag(birth, SIGNAL)).rejects.toMatchObject({ code: 'SLOT_LOST' })
+    await expect(source.lag(startRecord, SIGNAL)).rejects.toMatchObject({ code: 'SLOT_LOST' })
   })
 })

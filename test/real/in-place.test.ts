@@ -124,7 +124,7 @@ describe.skipIf(why !== '')(`a table that is partitioned in place${why}`, () => 
 
   test('reads no rows while other sessions wait', { timeout: 60_000 }, async () => {
     const place = await staged()
-    const limits = { budgetMs: 2000, triesForMs: 30_000, signal: SIGNAL }
+    const limits = { pauseLimitMs: 2000, triesForMs: 30_000, signal: SIGNAL }
     const scans = async (table: string): Promise<string> => {
       // A session publishes its read statistics when it ends.
       for (;;) {

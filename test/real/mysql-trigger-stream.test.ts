@@ -35,7 +35,7 @@ let place: Place
 let store: CopyStore
 let source: ChangeSource
 let tables: readonly FollowedTable[]
-let birth: StreamStart
+let startRecord: StreamStart
 
 async function followedAs(one: CopyStore, ...names: readonly string[]): Promise<readonly FollowedTable[]> {
   const found = await Promise.all(names.map((name) => tableOf(one, name)))
@@ -55,7 +55,7 @@ async function staged(statements: readonly string[], ...names: readonly string[]
   store = await openMysqlCopy(place.url)
   source = triggersOf(store)
   tables = await followedAs(store, ...names)
-  birth = await source.begin(NAME, tables, SIGNAL)
+  startRecord = await source.begin(NAME, tables, SIGNAL)
 }
 
 async function session(): Promise<Connection & AsyncDisposable> {
@@ -63,7 +63,8 @@ async function session(): Promise<Connection & AsyncDisposable> {
   return Object.assign(connection, { [Symbol.asyncDispose]: async () => connection.destroy() })
 }
 
-const open = (from = birth.start): Promise<ChangeStream> => source.open(birth, tables, source.position(from), SIGNAL)
+const open = (from = startRecord.start): Promise<ChangeStream> =>
+  source.open(startRecord, tables, source.position(from), SIGNAL)
 
 /** The changes up to a commit in short form, or an empty list after some polls without any. */
 async function reported(stream: ChangeStream, confirms = true): Promise<string[]> {
@@ -88,8 +89,8 @@ function wordsOf(change: Change): readonly string[] {
   return change.type === 'reshaped' ? [`! ${name(change.table)}`] : []
 }
 
-const halted = async (applied = birth.start): Promise<readonly string[]> => {
-  const { faults } = await source.verify(birth, tables, source.position(applied), SIGNAL)
+const halted = async (applied = startRecord.start): Promise<readonly string[]> => {
+  const { faults } = await source.verify(startRecord, tables, source.position(applied), SIGNAL)
   return faults.map(({ code, message }) => `${code} ${message}`)
 }
 
@@ -148,7 +149,7 @@ describe.skipIf(MISSING !== '')(`a stream by triggers of MariaDB ${MISSING}`, ()
       // The columns have other types now.
       await source.end(NAME, SIGNAL)
       tables = await followedAs(store, 'plain', 'folded')
-      birth = await source.begin(NAME, tables, SIGNAL)
+      startRecord = await source.begin(NAME, tables, SIGNAL)
       await using stream = await open()
       const round = async (...statements: readonly string[]): Promise<readonly string[]> => {
         await place.sql('START TRANSACTION', ...statements, 'COMMIT')
@@ -243,7 +244,7 @@ describe.skipIf(MISSING !== '')(`a stream by triggers of MariaDB ${MISSING}`, ()
       await using one = await openCopySession(config, 'write')
       const waits = (): Promise<unknown> => one.rows('SELECT @@SESSION.lock_wait_timeout')
       const usual = await waits()
-      const wait = { session: one, signal: SIGNAL, tell: () => undefined, patienceMs: 20_000 }
+      const wait = { session: one, signal: SIGNAL, tell: () => undefined, waitLimitMs: 20_000 }
       await awaitMysqlLock(wait, 'the table', 'DROP TABLE IF EXISTS other')
       expect(await waits()).toEqual(usual)
       await mysqlTriggerCost(one, config.database, tables, SIGNAL)
@@ -277,7 +278,7 @@ describe.skipIf(MISSING !== '')(`a stream by triggers of MariaDB ${MISSING}`, ()
         .toMatch(/the trigger on .*plain waits for open transactions: session \d+ of /)
       await holder.query("UPDATE plain SET v = 'before' WHERE id = 1")
       await holder.query('COMMIT')
-      birth = await beginning
+      startRecord = await beginning
       await using stream = await open()
       expect(await reported(stream)).toEqual([])
     })
@@ -296,7 +297,7 @@ describe.skipIf(MISSING !== '')(`a stream by triggers of MariaDB ${MISSING}`, ()
 
     test('leaves nothing behind when it ends, can end twice, and a start removes the objects of an earlier one', async () => {
       expect((await left()).length).toBe(11)
-      birth = await source.begin(NAME, tables, SIGNAL)
+      startRecord = await source.begin(NAME, tables, SIGNAL)
       expect((await left()).length).toBe(11)
       await source.end(NAME, SIGNAL)
       expect(await left()).toEqual([])
@@ -307,7 +308,7 @@ describe.skipIf(MISSING !== '')(`a stream by triggers of MariaDB ${MISSING}`, ()
       await using writer = await session()
       await writer.query('CREATE TABLE own (id INT AUTO_INCREMENT, d DATE, PRIMARY KEY (id, d))')
       tables = await followedAs(store, 'own')
-      birth = await source.begin('sluice_78', tables, SIGNAL)
+      startRecord = await source.begin('sluice_78', tables, SIGNAL)
       await writer.query("SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO'")
       await writer.query("INSERT INTO own (d) VALUES ('2024-01-01')")
       expect((await writer.query('SELECT LAST_INSERT_ID() AS n'))[0]).toEqual([{ n: 1 }])
@@ -350,8 +351,8 @@ describe.skipIf(MISSING !== '')(`a stream by triggers of MariaDB ${MISSING}`, ()
     )
     await using stream = await open()
     await place.sql('ALTER TABLE parts ADD PARTITION (PARTITION p1 VALUES LESS THAN (20))')
-    const { moved } = await source.verify(birth, tables, 0n, SIGNAL)
-    birth = { ...birth, shapes: { ...birth.shapes, ...moved } }
+    const { moved } = await source.verify(startRecord, tables, 0n, SIGNAL)
+    startRecord = { ...startRecord, shapes: { ...startRecord.shapes, ...moved } }
     await place.sql('INSERT INTO parts VALUES (15)')
     expect(await reported(stream)).toEqual(['+ parts 15'])
     expect(await halted('1')).toEqual([])
@@ -368,7 +369,7 @@ describe.skipIf(MISSING !== '')(`a stream by triggers of MariaDB ${MISSING}`, ()
   test('a table with a generated column is unchanged for every session, and its triggers are removed', async () => {
     await staged(['CREATE TABLE g (id INT PRIMARY KEY, v INT, d INT AS (v * 2) STORED)'], 'g')
     expect(await halted()).toEqual([])
-    birth = (await source.renew?.(birth, tables, 0n, SIGNAL)) ?? birth
+    startRecord = (await source.renew?.(startRecord, tables, 0n, SIGNAL)) ?? startRecord
     expect(await halted()).toEqual([])
     await place.sql('CREATE TRIGGER theirs BEFORE UPDATE ON g FOR EACH ROW SET NEW.v = 1')
     const behind = await store.dependencies().notCopied({ tables: [{ name: 'g' }], all: false }, SIGNAL)
@@ -475,7 +476,7 @@ describe.skipIf(MISSING !== '')(`a stream by triggers of MariaDB ${MISSING}`, ()
         `g VARCHAR(30) CHARACTER SET utf8mb4 AS (CONCAT(v, '${text}')) VIRTUAL`
       await place.sql(`ALTER TABLE plain ADD COLUMN ${generated('😀')}`)
       tables = await followedAs(store, 'plain', 'folded')
-      birth = await source.begin(NAME, tables, SIGNAL)
+      startRecord = await source.begin(NAME, tables, SIGNAL)
       expect(await halted()).toEqual([])
       await place.sql(`ALTER TABLE plain MODIFY ${generated('😁')}`)
       expect((await halted()).join()).toMatch(/^TABLE_CHANGED .*plain: its columns have changed: .*😀.*; now .*😁/)
@@ -499,9 +500,9 @@ describe.skipIf(MISSING !== '')(`a stream by triggers of MariaDB ${MISSING}`, ()
         "ALTER TABLE plain COMMENT = 'hello', ALTER COLUMN w SET DEFAULT 'd'",
         "CREATE TRIGGER theirs BEFORE UPDATE ON plain FOR EACH ROW SET NEW.w = CONCAT('t', NEW.id)",
       )
-      const { faults, moved } = await source.verify(birth, tables, 0n, SIGNAL)
+      const { faults, moved } = await source.verify(startRecord, tables, 0n, SIGNAL)
       expect(faults).toEqual([])
-      birth = { ...birth, shapes: { ...birth.shapes, ...moved } }
+      startRecord = { ...startRecord, shapes: { ...startRecord.shapes, ...moved } }
       await using stream = await open()
       await place.sql('UPDATE plain SET id = 500 WHERE id = 9')
       expect(await reported(stream)).toEqual(['+ plain 500 v9 t500', '- plain 9'])

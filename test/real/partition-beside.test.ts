@@ -55,7 +55,7 @@ describe.skipIf(!POSTGRES_OWN)('other sessions during a move of rows (needs a se
     await other.run('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1; SAVEPOINT s; SELECT count(*) FROM t')
     const rolledBack: Promise<void>[] = []
     const run = make(store, await look(store, 't'), [Q3], {
-      budgetMs: 700,
+      retryLimitMs: 700,
       onStep: (step) => {
         if (step === 'switching') rolledBack.push(other.run('ROLLBACK TO SAVEPOINT s'))
       },
@@ -73,7 +73,7 @@ describe.skipIf(!POSTGRES_OWN)('other sessions during a move of rows (needs a se
     const importer = await psql(server.url('beside'))
     await other.run('BEGIN ISOLATION LEVEL REPEATABLE READ')
     const [[snapshot] = []] = await other.rows('SELECT pg_export_snapshot()')
-    const run = make(store, await look(store, 't'), [Q3], { budgetMs: 700 })
+    const run = make(store, await look(store, 't'), [Q3], { retryLimitMs: 700 })
     const ended = run.catch((error: unknown) => error)
     await until(MIRRORED)
     await importer.run(`BEGIN ISOLATION LEVEL REPEATABLE READ; SET TRANSACTION SNAPSHOT '${String(snapshot)}'`)
@@ -141,7 +141,7 @@ describe.skipIf(!POSTGRES_OWN)('other sessions during a move of rows (needs a se
         await made('PRIMARY KEY (id, at)', 300)
         // The run cannot switch the tables before this transaction has ended.
         await other.run('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1')
-        const run = make(store, await look(store, 't'), [Q3], { budgetMs: 1500 }).catch((error: unknown) => error)
+        const run = make(store, await look(store, 't'), [Q3], { retryLimitMs: 1500 }).catch((error: unknown) => error)
         await until(phase)
         const [[sql] = []] = hand.startsWith('SELECT') ? await direct.rows(hand) : [[hand]]
         await direct.run(String(sql))
@@ -202,7 +202,7 @@ describe.skipIf(!POSTGRES_OWN)('other sessions during a move of rows (needs a se
     await made('PRIMARY KEY (id, at)', 300)
     const holder = await psql(server.url('beside'))
     await other.run('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1')
-    const run = make(store, await look(store, 't'), [Q3], { budgetMs: 500 }).catch((error: unknown) => error)
+    const run = make(store, await look(store, 't'), [Q3], { retryLimitMs: 500 }).catch((error: unknown) => error)
     await until(MIRRORED)
     // The default partition is in use, so the run cannot clean up.
     await holder.run('BEGIN; LOCK TABLE t_rest IN ACCESS SHARE MODE')
@@ -244,7 +244,7 @@ describe.skipIf(!POSTGRES_OWN)('other sessions during a move of rows (needs a se
   test('a prepared transaction in the way, which has no session, is named', async () => {
     await made('PRIMARY KEY (id, at)', 300)
     await direct.run("BEGIN; INSERT INTO t VALUES (9001, '2024-07-05', 1, 1); PREPARE TRANSACTION 'it''s mine'")
-    await expect(make(store, await look(store, 't'), [Q3], { budgetMs: 300 })).rejects.toMatchObject({
+    await expect(make(store, await look(store, 't'), [Q3], { retryLimitMs: 300 })).rejects.toMatchObject({
       code: 'TARGET_BUSY',
       reason: expect.stringContaining("ROLLBACK PREPARED 'it''s mine'") as unknown,
     })

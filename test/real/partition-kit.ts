@@ -25,8 +25,8 @@ export async function make(
   return maintenanceOf(store).make({
     table,
     partitions: options.map(([name, from, to]) => ({ name: { name }, from, to })),
-    patienceMs: 100,
-    budgetMs: 10_000,
+    lockTimeoutMs: 100,
+    retryLimitMs: 10_000,
     signal: SIGNAL,
     ...more,
   })

@@ -349,7 +349,7 @@ describe.skipIf(!POSTGRES_OWN)('new partitions (needs a server of its own)', () 
       await direct.run('CREATE TABLE bookings_rest PARTITION OF bookings DEFAULT')
       const table = await look(store, 'bookings')
       await other.run("SET application_name TO 'nightly'; BEGIN; INSERT INTO bookings (at) VALUES ('2035-05-01')")
-      await expect(make(store, table, [Q3], { budgetMs: 400, patienceMs: 30 })).rejects.toMatchObject({
+      await expect(make(store, table, [Q3], { retryLimitMs: 400, lockTimeoutMs: 30 })).rejects.toMatchObject({
         code: 'TARGET_BUSY',
         reason: expect.stringContaining('nightly') as unknown,
       })

@@ -373,7 +373,7 @@ describe.skipIf(!POSTGRES_OWN)('rows of a default partition (needs a server of i
       )
       copies.push(found)
     }
-    await expect(make(store, table, [Q3], { budgetMs: 400, onStep })).rejects.toMatchObject({
+    await expect(make(store, table, [Q3], { retryLimitMs: 400, onStep })).rejects.toMatchObject({
       code: 'TARGET_BUSY',
       reason: expect.stringContaining('backup') as unknown,
     })

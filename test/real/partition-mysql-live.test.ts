@@ -87,7 +87,7 @@ async function inspected(name: string, by: MaintenanceStore = maintenance): Prom
 
 async function make(name: string, more: Partial<MakeRequest> = {}, by: MaintenanceStore = maintenance) {
   const table = await inspected(name, by)
-  return await by.make({ table, partitions: COMING, patienceMs: 100, budgetMs: 20_000, signal: SIGNAL, ...more })
+  return await by.make({ table, partitions: COMING, lockTimeoutMs: 100, retryLimitMs: 20_000, signal: SIGNAL, ...more })
 }
 
 const namesOf = async (name: string): Promise<readonly string[]> =>
@@ -211,7 +211,7 @@ describe.skipIf(skipped)(`creation of partitions of MySQL${why}`, () => {
     const ending = new AbortController()
     const writing = writer(name, '2024-02-05', ending.signal, 5)
     const begun = performance.now()
-    const error = await refused(make(name, { budgetMs: 3000 }))
+    const error = await refused(make(name, { retryLimitMs: 3000 }))
     const took = performance.now() - begun
     ending.abort()
     const { longest, errors } = await writing
@@ -254,7 +254,7 @@ describe.skipIf(skipped)(`creation of partitions of MySQL${why}`, () => {
         },
         check: async () => void inspections++,
       },
-      { patienceMs: 100, budgetMs: 20_000, politeUntil: politeUntil(20_000), signal: SIGNAL },
+      { lockTimeoutMs: 100, retryLimitMs: 20_000, politeUntil: politeUntil(20_000), signal: SIGNAL },
     )
     let longest = 0
     while (!ready(seen.length) || inspections < 5) {
@@ -300,7 +300,7 @@ describe.skipIf(skipped)(`creation of partitions of MySQL${why}`, () => {
     await holder.beginTransaction()
     await holder.query(`INSERT INTO ${name} (at) VALUES ('2024-05-05'), ('2031-01-01')`)
     // With a lock timeout of a second the statement waits until the rows are committed, which were invisible before.
-    const making = make(name, { patienceMs: 5000, budgetMs: 20, partitions: COMING.slice(0, 1) })
+    const making = make(name, { lockTimeoutMs: 5000, retryLimitMs: 20, partitions: COMING.slice(0, 1) })
     await somebodyWaits()
     await holder.commit()
     expect((await making).made).toHaveLength(1)
@@ -339,7 +339,7 @@ describe.skipIf(skipped)(`creation of partitions of MySQL${why}`, () => {
       await holder.beginTransaction()
       await holder.query(`SELECT COUNT(*) FROM ${name}`)
       // This program's ALTER tries first and cannot; the other one waits in line, and is first.
-      const making = make(name, { budgetMs: 60_000 }).then(
+      const making = make(name, { retryLimitMs: 60_000 }).then(
         (result) => ({ made: result.made.length, found: result.foundMade.length }),
         (error: unknown) => (error as { code?: unknown }).code,
       )
@@ -360,7 +360,7 @@ describe.skipIf(skipped)(`creation of partitions of MySQL${why}`, () => {
     const name = await months('none')
     const table = await inspected(name)
     await server.sql(`DROP TABLE ${DATABASE}.${name}`)
-    const gone = maintenance.make({ table, partitions: COMING, patienceMs: 100, budgetMs: 1000, signal: SIGNAL })
+    const gone = maintenance.make({ table, partitions: COMING, lockTimeoutMs: 100, retryLimitMs: 1000, signal: SIGNAL })
     expect((await refused(gone)).code).toBe('NO_SUCH_TABLE')
   })
 
@@ -370,7 +370,7 @@ describe.skipIf(skipped)(`creation of partitions of MySQL${why}`, () => {
     await holder.beginTransaction()
     await holder.query(`SELECT COUNT(*) FROM ${name}`)
     const ending = new AbortController()
-    const making = refused(make(name, { signal: ending.signal, budgetMs: 40, patienceMs: 30_000 }))
+    const making = refused(make(name, { signal: ending.signal, retryLimitMs: 40, lockTimeoutMs: 30_000 }))
     await somebodyWaits()
     ending.abort()
     expect((await making).code).toBe('ABORTED')

@@ -51,8 +51,8 @@ async function make(name: string, options: readonly Options[], more: Partial<Mak
   return await maintenance.make({
     table: await inspected(name),
     partitions: options.map(([partition, from, to]) => ({ name: { name: partition }, from, to })),
-    patienceMs: 100,
-    budgetMs: 5000,
+    lockTimeoutMs: 100,
+    retryLimitMs: 5000,
     signal: SIGNAL,
     ...more,
   })
@@ -418,8 +418,8 @@ describe.skipIf(skipped)(`partitions of MySQL${why}`, () => {
     const { made } = await maintenance.make({
       table,
       partitions: [{ name: { name: 'b' }, from: '2024-04-01', to: '2024-05-01' }],
-      patienceMs: 100,
-      budgetMs: 60_000,
+      lockTimeoutMs: 100,
+      retryLimitMs: 60_000,
       signal: SIGNAL,
       stop: stop.signal,
     })
@@ -441,8 +441,8 @@ describe.skipIf(skipped)(`partitions of MySQL${why}`, () => {
       store2.make({
         table,
         partitions: [{ name: { name: 'b' }, from: '2024-04-01', to: '2024-05-01' }],
-        patienceMs: 100,
-        budgetMs: 2000,
+        lockTimeoutMs: 100,
+        retryLimitMs: 2000,
         signal: SIGNAL,
       }),
     )

@@ -98,7 +98,7 @@ describe.skipIf(!POSTGRES_OWN)('a default partition with objects of others (need
     await direct.run('ALTER TABLE t OWNER TO app; ALTER TABLE t_q2 OWNER TO app; ALTER TABLE t_rest OWNER TO app')
     await using app = await openPostgresCopy(server.url('others', 'app', 'a'))
     await other.run('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM pg_class')
-    await expect(make(app, await look(app, 't'), [Q3], { budgetMs: 500 })).rejects.toMatchObject({
+    await expect(make(app, await look(app, 't'), [Q3], { retryLimitMs: 500 })).rejects.toMatchObject({
       code: 'TARGET_BUSY',
       reason: expect.stringContaining('pg_read_all_stats') as unknown,
     })
@@ -152,7 +152,7 @@ describe.skipIf(!POSTGRES_OWN)('a default partition with objects of others (need
       const renames = await writing(other, (n) => `ALTER TABLE ${names[n % 2]} RENAME TO ${names[(n + 1) % 2]}`, 60)
       const seen: unknown[] = []
       for (let i = 0; i < 6; i++) {
-        await make(store, table, [Q3], { budgetMs: 2000 }).then(
+        await make(store, table, [Q3], { retryLimitMs: 2000 }).then(
           () => seen.push('made'),
           ({ code, retryable, message, hint }: Record<string, unknown>) =>
             seen.push(code === 'TARGET_BUSY' && retryable === true && hint !== undefined ? 'busy' : [code, message]),

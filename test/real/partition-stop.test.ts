@@ -120,7 +120,7 @@ describe.skipIf(!POSTGRES_OWN)('a stop of partition ensure (needs a server of it
       const stop = new AbortController()
       const steps: string[] = []
       const running = make(store, table, options, {
-        budgetMs: BUDGET_MS,
+        retryLimitMs: BUDGET_MS,
         signal: SIGNAL,
         stop: stop.signal,
         onStep: (one) => steps.push(one),

@@ -65,7 +65,7 @@ export function storeOf(store: CopyStore): PartitionStore {
 }
 
 /** Lock timeouts for tests that do not set them. */
-export const WAITS = { patienceMs: 100, budgetMs: 2000, stop: SIGNAL }
+export const WAITS = { lockTimeoutMs: 100, retryLimitMs: 2000, stop: SIGNAL }
 
 /** Detaches a partition from its parent. */
 export async function takenOut(

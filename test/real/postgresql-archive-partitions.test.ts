@@ -332,7 +332,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
     test('a session that holds the parent can use the partition at once, and is never ended', async () => {
       const { request } = await exported(store, BOOKINGS, 'bookings_m1')
       await other.run("BEGIN; INSERT INTO bookings (day) VALUES ('2024-03-05')")
-      const leaving = storeOf(store).detach({ ...request, ...WAITS, budgetMs: 30_000 })
+      const leaving = storeOf(store).detach({ ...request, ...WAITS, retryLimitMs: 30_000 })
       await parentWanted()
       await other.run("INSERT INTO bookings (day) VALUES ('2024-01-31')")
       // A session behind the requested lock proceeds when that attempt is over.
@@ -347,7 +347,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
     test('one long statement on the parent prevents the detach, and the time limit ends the wait', async () => {
       const { request } = await exported(store, BOOKINGS, 'bookings_m1')
       await other.run("BEGIN; SELECT FROM bookings WHERE day = '2024-03-05'")
-      const leaving = storeOf(store).detach({ ...request, ...WAITS, budgetMs: 500 })
+      const leaving = storeOf(store).detach({ ...request, ...WAITS, retryLimitMs: 500 })
       leaving.catch(() => undefined)
       await parentWanted()
       expect(await other.rows('SELECT count(*) FROM bookings')).toEqual([['300']])
@@ -360,7 +360,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
       const { request } = await exported(store, BOOKINGS, 'bookings_m1')
       await other.run("BEGIN; SELECT FROM bookings WHERE day = '2024-03-05'")
       const { requestStop, stop } = stopper()
-      const leaving = storeOf(store).detach({ ...request, ...WAITS, budgetMs: 600_000, stop })
+      const leaving = storeOf(store).detach({ ...request, ...WAITS, retryLimitMs: 600_000, stop })
       leaving.catch(() => undefined)
       await parentWanted()
       requestStop()

@@ -8,7 +8,7 @@ import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import { POSTGRES_OWN } from '../support/servers/postgresql.ts'
 import { psql } from './copy-postgresql-kit.ts'
 import {
-  birth,
+  startRecord,
   endBirth,
   followed,
   isActive,
@@ -46,7 +46,7 @@ describe.skipIf(!POSTGRES_OWN)('the connection of a stream (needs a server of it
   })
 
   async function born(): Promise<Birth> {
-    const one = await birth(live.sql, 't')
+    const one = await startRecord(live.sql, 't')
     births.push(one)
     return one
   }
@@ -185,7 +185,7 @@ test.skipIf(!POSTGRES_OWN)('a stream over an encrypted connection (needs a serve
   const store = await openPostgresCopy(url)
   await live.sql.run('CREATE TABLE t (id int PRIMARY KEY, v text)')
   const table = await followed(store, 'public.t')
-  const at = await birth(live.sql, 't')
+  const at = await startRecord(live.sql, 't')
   await live.sql.run("INSERT INTO t SELECT i, repeat('x', 1000) FROM generate_series(1, 10000) i")
   const stream = await open(url, at, [table])
   const [[encrypted] = []] = await live.sql.rows(

@@ -13,7 +13,7 @@ import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import { POSTGRES_OWN } from '../support/servers/postgresql.ts'
 import { zooSql, ZOO_TYPES } from './copy-postgresql-kit.ts'
 import { changeTable, closingOf, requestOf } from './postgresql-apply-kit.ts'
-import { birth, followed, open, startLogical, take, type LogicalServer } from './replication-kit.ts'
+import { startRecord, followed, open, startLogical, take, type LogicalServer } from './replication-kit.ts'
 
 const BIG = 'pg_catalog.string_agg(md5(i::text), chr(9) || chr(92))'
 /** Values that are hard to transfer as text, by the columns of a table. */
@@ -173,11 +173,11 @@ describe.skipIf(!POSTGRES_OWN)('frames of a stream (needs a server of its own)',
         await live.sql.run(`CREATE TABLE ${schema}.${name} (${key}, ${declared}, big text STORAGE EXTERNAL)`)
       if (more !== undefined) await live.sql.run(`ALTER TABLE origin.${name} ${more}`)
       const from = await source(name, identity)
-      const at = await birth(live.sql, `origin.${name}`)
+      const at = await startRecord(live.sql, `origin.${name}`)
       await using framedWriter = await writing(await target('framed', name, from))
       await using decodedWriter = await writing(await target('decoded', name, from))
       await using framed = await open(live.url, at, [from], at.start, { frames: form })
-      const second = await birth(live.sql, `origin.${name}`)
+      const second = await startRecord(live.sql, `origin.${name}`)
       await using decoded = await open(live.url, second, [from])
       const both: readonly [ChangeStream, ChangeWriter, boolean][] = [
         [framed, framedWriter, true],
@@ -238,7 +238,7 @@ describe.skipIf(!POSTGRES_OWN)('frames of a stream (needs a server of its own)',
     await live.sql.run(`SET search_path TO origin, public; ${cut === -1 ? create : create.slice(0, cut)}`)
     await live.sql.run('CREATE TABLE framed.made (LIKE origin.made INCLUDING ALL); SET search_path TO origin, public')
     const table = await followed(store, 'origin.made')
-    const at = await birth(live.sql, 'origin.made')
+    const at = await startRecord(live.sql, 'origin.made')
     await live.sql.run(`BEGIN; ${[...(cut === -1 ? [] : [create.slice(cut)]), ...inserts].join(';\n')}; COMMIT`)
     await live.sql.run('RESET search_path')
     await using stream = await open(live.url, at, [table], at.start, { frames: 'pg-text' })

@@ -38,7 +38,7 @@ export type Birth = { readonly slot: string; readonly publication: string; reado
 let births = 0
 
 /** Creates the publication, then the slot. */
-export async function birth(sql: Psql, tables: string, more = ''): Promise<Birth> {
+export async function startRecord(sql: Psql, tables: string, more = ''): Promise<Birth> {
   const name = `stream_${process.pid}_${++births}`
   await sql.run(`CREATE PUBLICATION ${name} FOR TABLE ${tables} ${more}`)
   const [[start] = []] = await sql.rows(`SELECT lsn FROM pg_create_logical_replication_slot('${name}', 'pgoutput')`)

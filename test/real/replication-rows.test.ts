@@ -7,7 +7,16 @@ import type { CopyStore } from '../../src/model/copy/port.ts'
 import type { FollowedTable } from '../../src/model/follow/port.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import { POSTGRES_OWN } from '../support/servers/postgresql.ts'
-import { birth, followed, open, rowsOnly, startLogical, take, types, type LogicalServer } from './replication-kit.ts'
+import {
+  startRecord,
+  followed,
+  open,
+  rowsOnly,
+  startLogical,
+  take,
+  types,
+  type LogicalServer,
+} from './replication-kit.ts'
 
 describe.skipIf(!POSTGRES_OWN)('rows of a stream (needs a server of its own)', () => {
   let live: LogicalServer
@@ -34,7 +43,7 @@ describe.skipIf(!POSTGRES_OWN)('rows of a stream (needs a server of its own)', (
     await live.sql.run(create)
     const tables = await Promise.all(names.map((name) => followed(store, `public.${name}`, more.follow)))
     if (more.before !== undefined) await live.sql.run(more.before)
-    const at = await birth(live.sql, names.join(', '), more.publish)
+    const at = await startRecord(live.sql, names.join(', '), more.publish)
     await live.sql.run(`BEGIN; ${work}; COMMIT`)
     await using stream = await open(live.url, at, tables)
     return rowsOnly(await take(stream, 1))
@@ -179,7 +188,7 @@ describe.skipIf(!POSTGRES_OWN)('rows of a stream (needs a server of its own)', (
       .run(`CREATE TABLE ${name} (id int PRIMARY KEY, k int NOT NULL, v varchar(10)); CREATE UNIQUE INDEX ${name}_k ON ${name} (k);
       CREATE TABLE ${name}_other (id int PRIMARY KEY)`)
     const tables = [await followed(store, `public.${name}_other`), await followed(store, `public.${name}`)]
-    const at = await birth(live.sql, `${name}_other, ${name}`)
+    const at = await startRecord(live.sql, `${name}_other, ${name}`)
     const now = name === 'moved' ? 'moved_away' : name
     await live.sql.run(`${insert(name)}; ALTER TABLE ${name} ${alter}`)
     await live.sql.run(`${insert(now)}; ${insert(now)}; INSERT INTO ${name}_other VALUES (1)`)
@@ -200,7 +209,7 @@ describe.skipIf(!POSTGRES_OWN)('rows of a stream (needs a server of its own)', (
     await live.sql.run('CREATE TABLE fewer (id int PRIMARY KEY, unwanted text, v text)')
     const table = await followed(store, 'public.fewer')
     const columns = table.columns.filter(({ name }) => name !== 'unwanted').toReversed()
-    const at = await birth(live.sql, 'fewer')
+    const at = await startRecord(live.sql, 'fewer')
     await live.sql.run("INSERT INTO fewer VALUES (1, 'x', 'y')")
     await using stream = await open(live.url, at, [{ ...table, columns }])
     expect(rowsOnly(await take(stream, 1))).toEqual([{ type: 'insert', table: 0, row: ['y', '1'] }])
@@ -233,7 +242,7 @@ describe.skipIf(!POSTGRES_OWN)('rows of a stream (needs a server of its own)', (
     if (of !== '') await live.sql.run(`ALTER TABLE ${name} ${of}; ALTER TABLE ${name}_2 ${of}; ${before}`)
     await live.sql.run(`INSERT INTO ${name} VALUES (1, 1), (11, 11)`)
     const table = await followed(store, `public.${name}`)
-    const at = await birth(live.sql, name, 'WITH (publish_via_partition_root)')
+    const at = await startRecord(live.sql, name, 'WITH (publish_via_partition_root)')
     await live.sql.run(`UPDATE ${name} SET k = 12 WHERE id = 11; ALTER TABLE ${name}_1 ${while_}`)
     await live.sql.run(`UPDATE ${name} SET id = 2 WHERE id = 1; ${before}`)
     const [between] = await live.sql.rows('SELECT pg_current_wal_lsn()')
@@ -258,7 +267,7 @@ describe.skipIf(!POSTGRES_OWN)('rows of a stream (needs a server of its own)', (
       CREATE TABLE fresh_1 PARTITION OF fresh FOR VALUES FROM (0) TO (10);
       CREATE TABLE fresh_own (id int PRIMARY KEY)`)
     const table = await followed(store, 'public.fresh')
-    const at = await birth(live.sql, 'fresh, fresh_own', 'WITH (publish_via_partition_root)')
+    const at = await startRecord(live.sql, 'fresh, fresh_own', 'WITH (publish_via_partition_root)')
     const oid = async (name: string): Promise<string> =>
       String((await live.sql.rows(`SELECT '${name}'::regclass::oid`))[0]?.[0])
     const nodes = [{ oid: await oid('fresh') }, { oid: await oid('fresh_1') }]
@@ -294,7 +303,7 @@ describe.skipIf(!POSTGRES_OWN)('rows of a stream (needs a server of its own)', (
   test('a table that was dropped and created again is reported as reshaped', async () => {
     await live.sql.run('CREATE TABLE anew (id int PRIMARY KEY)')
     const table = await followed(store, 'public.anew')
-    const at = await birth(live.sql, 'anew')
+    const at = await startRecord(live.sql, 'anew')
     await live.sql.run('INSERT INTO anew VALUES (1)')
     await using stream = await open(live.url, at, [table])
     expect(rowsOnly(await take(stream, 1))).toEqual([{ type: 'insert', table: 0, row: ['1'] }])

@@ -13,7 +13,7 @@ import { postgresSettings } from '../../src/stores/postgresql/server/settings.ts
 import { POSTGRES_OWN } from '../support/servers/postgresql.ts'
 import { psql } from './copy-postgresql-kit.ts'
 import {
-  birth,
+  startRecord,
   endBirth,
   followed,
   isActive,
@@ -52,7 +52,7 @@ describe.skipIf(!POSTGRES_OWN)('a stream (needs a server of its own)', () => {
   })
 
   async function born(): Promise<Birth> {
-    const one = await birth(live.sql, 't')
+    const one = await startRecord(live.sql, 't')
     births.push(one)
     return one
   }

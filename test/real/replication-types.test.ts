@@ -7,7 +7,7 @@ import type { FollowedTable } from '../../src/model/follow/port.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import { POSTGRES_OWN } from '../support/servers/postgresql.ts'
 import { readAll, request, SIGNAL, zooSql, ZOO_TYPES } from './copy-postgresql-kit.ts'
-import { birth, followed, open, startLogical, take, type LogicalServer } from './replication-kit.ts'
+import { startRecord, followed, open, startLogical, take, type LogicalServer } from './replication-kit.ts'
 
 describe.skipIf(!POSTGRES_OWN)('values of a stream (needs a server of its own)', () => {
   let live: LogicalServer
@@ -28,7 +28,7 @@ describe.skipIf(!POSTGRES_OWN)('values of a stream (needs a server of its own)',
   /** What the stream sends for rows written by `fill`, and what the source then reads of them. */
   async function both(table: FollowedTable, fill: string, url = live.url): Promise<{ told: unknown[]; read: Row[] }> {
     const name = table.table.table.name
-    const at = await birth(live.sql, `"${name}"`)
+    const at = await startRecord(live.sql, `"${name}"`)
     await live.sql.run(`BEGIN; ${fill}; COMMIT`)
     await using stream = await open(url, at, [table])
     const reported = (await take(stream, 1)).flatMap((change) => (change.type === 'insert' ? [change.row] : []))
@@ -121,7 +121,7 @@ describe.skipIf(!POSTGRES_OWN)('values of a stream (needs a server of its own)',
       CREATE CAST (odd_pair AS text) WITH FUNCTION odd_text(odd_pair);
       CREATE TABLE odd_pairs (id int PRIMARY KEY, pairs odd_pair[])`)
     const table = await followed(store, 'public.odd_pairs')
-    const at = await birth(live.sql, 'odd_pairs')
+    const at = await startRecord(live.sql, 'odd_pairs')
     await expect(open(live.url, at, [table])).rejects.toMatchObject({
       code: 'NOT_FOLLOWABLE',
       where: 'public.odd_pairs.pairs',

@@ -62,9 +62,15 @@ describe.skipIf(!POSTGRES_OWN)(`replication slots of a source ${POSTGRES_MISSING
     await using store = await openPostgresCopy(server.url())
     const source = changesOf(store)
     const tables = await keyed(store, 't')
-    const birth = { slot: OURS, publication: OURS, facts: { 'slot.database': 'postgres' }, start: '0/0', shapes: {} }
+    const startRecord = {
+      slot: OURS,
+      publication: OURS,
+      facts: { 'slot.database': 'postgres' },
+      start: '0/0',
+      shapes: {},
+    }
     const [line] = await source.slots(SIGNAL)
-    const stream = await source.open(birth, tables, source.position(line?.confirmed ?? ''), SIGNAL)
+    const stream = await source.open(startRecord, tables, source.position(line?.confirmed ?? ''), SIGNAL)
     expect((await slots({ drop: OURS, confirm: OURS })).finished.error).toMatchObject({ code: 'SLOT_ACTIVE' })
     await stream[Symbol.asyncDispose]()
 

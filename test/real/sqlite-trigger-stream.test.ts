@@ -131,19 +131,19 @@ const began = async ({ source }: Sit, tables: readonly FollowedTable[]): Promise
 
 const opened = async (
   { source }: Sit,
-  birth: StreamStart,
+  startRecord: StreamStart,
   tables: readonly FollowedTable[],
   from = 0n,
-): Promise<SnapshotStream> => (await source.open(birth, tables, from, SIGNAL)) as SnapshotStream
+): Promise<SnapshotStream> => (await source.open(startRecord, tables, from, SIGNAL)) as SnapshotStream
 
 describe('a reference table that follows a SQLite file', () => {
   test.each([1, 2, 3, 4])('holds the same rows after random changes, seed %i', { timeout: 60_000 }, async (seed) => {
     await using sit = await sitOf(SQLITE_TABLES)
     const tables = await sit.tables(SQLITE_NAMES)
-    const birth = await began(sit, tables)
+    const startRecord = await began(sit, tables)
     const random = randomOf(seed)
     const reference = new NewTable(tables)
-    await using stream = await opened(sit, birth, tables)
+    await using stream = await opened(sit, startRecord, tables)
     for (let round = 0; round < 120; round++) {
       for (let left = 1 + random(5); left > 0; left--) writeSome(sit.db, random, 4 + seed * 3)
       if (random(20) === 0) sit.db.exec('VACUUM')
@@ -153,7 +153,7 @@ describe('a reference table that follows a SQLite file', () => {
           sorted(await inSource(sit.store, table)),
         )
     }
-    const { faults } = await sit.source.verify(birth, tables, reference.applied, SIGNAL)
+    const { faults } = await sit.source.verify(startRecord, tables, reference.applied, SIGNAL)
     expect(faults).toEqual([])
     expect(sit.db.prepare('SELECT count(*) FROM sluice_7_keys_1').pluck().get()).toBe(0)
     await sit.source.end('sluice_7', SIGNAL)
@@ -199,8 +199,8 @@ describe('rows that REPLACE removes are reported', () => {
   test.each(cases)('%s', async (_what, table, rows, write) => {
     await using sit = await sitOf([table, rows])
     const tables = await sit.tables(['t'])
-    const birth = await began(sit, tables)
-    await using stream = await opened(sit, birth, tables)
+    const startRecord = await began(sit, tables)
+    await using stream = await opened(sit, startRecord, tables)
     const reference = new NewTable(tables)
     sit.db.exec('UPDATE t SET id = id')
     await reference.catchUp(stream)
@@ -253,8 +253,8 @@ describe('preflight check of a SQLite file as a source', () => {
   test('a row without a key that is written later halts its table, unless it is deleted again', async () => {
     await using sit = await sitOf(['CREATE TABLE t (k TEXT PRIMARY KEY, v INTEGER)'])
     const tables = await sit.tables(['t'])
-    const birth = await began(sit, tables)
-    await using stream = await opened(sit, birth, tables)
+    const startRecord = await began(sit, tables)
+    await using stream = await opened(sit, startRecord, tables)
     const reference = new NewTable(tables)
     sit.db.exec(`INSERT INTO t VALUES (NULL, 1), ('a', 1); DELETE FROM t WHERE k IS NULL`)
     await reference.catchUp(stream)
@@ -268,20 +268,20 @@ describe('reported changes', () => {
   test('are repeated until they are confirmed, then never; nothing is written to a source at rest', async () => {
     await using sit = await sitOf(T)
     const tables = await sit.tables(['t'])
-    const birth = await began(sit, tables)
+    const startRecord = await began(sit, tables)
     sit.db.exec(`UPDATE t SET v = 1 WHERE id = 1; INSERT INTO t VALUES (3, 'c', 0); DELETE FROM t WHERE id = 2`)
-    const before = await sit.source.lag(birth, SIGNAL)
+    const before = await sit.source.lag(startRecord, SIGNAL)
     expect(before).toMatchObject({ now: 0n, waiting: 3n })
     expect(before.heldBytes).toBeGreaterThan(0n)
     const first = new NewTable(tables)
     {
       // Killed between the write to the target and the confirmation.
-      await using stream = await opened(sit, birth, tables)
+      await using stream = await opened(sit, startRecord, tables)
       while (first.applied === 0n) first.take(await stream.next(0))
     }
     const fence = await sit.source.fence(SIGNAL)
     expect(fence).toBeGreaterThan(first.applied)
-    await using stream = await opened(sit, birth, tables, first.applied)
+    await using stream = await opened(sit, startRecord, tables, first.applied)
     sit.db.exec(`UPDATE t SET v = 2 WHERE id = 1`)
     await first.catchUp(stream)
     expect(sorted(first.rows[0])).toEqual(
@@ -292,16 +292,16 @@ describe('reported changes', () => {
     const version = (): unknown => sit.db.pragma('data_version', { simple: true })
     const rest = version()
     await first.catchUp(stream)
-    await sit.source.verify(birth, tables, first.applied, SIGNAL)
+    await sit.source.verify(startRecord, tables, first.applied, SIGNAL)
     expect(version()).toBe(rest)
-    expect((await sit.source.lag(birth, SIGNAL)).waiting).toBe(0n)
+    expect((await sit.source.lag(startRecord, SIGNAL)).waiting).toBe(0n)
   })
 
   test('are removed, but not later ones: numbers of entries restart in an empty log', async () => {
     await using sit = await sitOf(T)
     const tables = await sit.tables(['t'])
-    const birth = await began(sit, tables)
-    await using stream = await opened(sit, birth, tables)
+    const startRecord = await began(sit, tables)
+    await using stream = await opened(sit, startRecord, tables)
     const rows = 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)'
     sit.db.exec(`${rows} INSERT INTO t SELECT 100 + i, 'u' || i, 0 FROM n`)
     const reference = new NewTable(tables)
@@ -317,8 +317,8 @@ describe('reported changes', () => {
   test('are those of one snapshot, and nothing that is written after it', async () => {
     await using sit = await sitOf(T)
     const tables = await sit.tables(['t'])
-    const birth = await began(sit, tables)
-    await using stream = await opened(sit, birth, tables)
+    const startRecord = await began(sit, tables)
+    await using stream = await opened(sit, startRecord, tables)
     sit.db.exec(`UPDATE t SET v = 1`)
     const reference = new NewTable(tables)
     const view = await stream.snapshot(async (changes) => {
@@ -342,7 +342,7 @@ describe('reported changes', () => {
     async () => {
       await using sit = await sitOf(T)
       const tables = await sit.tables(['t'])
-      const birth = await began(sit, tables)
+      const startRecord = await began(sit, tables)
       const other = await openCopyStore(`sqlite:///${sit.file}`, { mode: 'read' })
       const second = other.offers.triggerChanges?.()
       const ours = await second?.begin('sluice_8', tables, SIGNAL)
@@ -350,7 +350,7 @@ describe('reported changes', () => {
         `WITH RECURSIVE s (value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM s WHERE value < 30000) INSERT INTO t SELECT value + 10, 'u' || value, 0 FROM s; UPDATE t SET u = 'u' || (id - 9) || '.' WHERE id > 10; UPDATE t SET u = 'u' || (id - 9) WHERE id > 10`,
       )
       for (const [source, of] of [
-        [sit.source, birth],
+        [sit.source, startRecord],
         [second, ours],
       ] as const) {
         if (source === undefined || of === undefined) throw new Error('two streams')
@@ -373,8 +373,8 @@ describe('reported changes', () => {
       'CREATE TABLE free (id INTEGER PRIMARY KEY, v TEXT)',
     ])
     const tables = await sit.tables(['t', 'free'])
-    const birth = await began(sit, tables)
-    await using stream = await opened(sit, birth, tables)
+    const startRecord = await began(sit, tables)
+    await using stream = await opened(sit, startRecord, tables)
     const round = async (length: number, statements: string): Promise<readonly string[]> => {
       sit.db.function('long', () => 'x'.repeat(length))
       sit.db.exec(statements)
@@ -406,8 +406,8 @@ test('objects of an earlier attempt are removed, and writes through ATTACH are r
   const tables = await sit.tables(['t'])
   await began(sit, tables)
   sit.db.exec('UPDATE t SET v = 1')
-  const birth = await began(sit, tables)
-  expect((await sit.source.lag(birth, SIGNAL)).waiting).toBe(0n)
+  const startRecord = await began(sit, tables)
+  expect((await sit.source.lag(startRecord, SIGNAL)).waiting).toBe(0n)
   const other = new Database(':memory:')
   other.exec(
     `ATTACH '${sit.file}' AS app; CREATE TABLE t (id INTEGER PRIMARY KEY, u TEXT); CREATE TABLE sluice_7_keys_1 (key_1)`,
@@ -416,7 +416,7 @@ test('objects of an earlier attempt are removed, and writes through ATTACH are r
     `INSERT INTO t VALUES (1, 'mine'); INSERT OR REPLACE INTO app.t VALUES (5, 'a', 3); UPDATE app.t SET v = 4 WHERE id = 2`,
   )
   other.close()
-  await using stream = await opened(sit, birth, tables)
+  await using stream = await opened(sit, startRecord, tables)
   const reference = new NewTable(tables)
   reference.rows[0]?.set('["1"]', '["1","a","1"]').set('["2"]', '["2","b","1"]')
   await reference.catchUp(stream)
@@ -480,8 +480,8 @@ describe('changes that may be missing halt', () => {
   test.each(cases)('%s', async (_what, sql, code, reason) => {
     await using sit = await sitOf(T)
     const tables = await sit.tables(['t'])
-    const birth = await began(sit, tables)
-    await using stream = await opened(sit, birth, tables)
+    const startRecord = await began(sit, tables)
+    await using stream = await opened(sit, startRecord, tables)
     const reference = new NewTable(tables)
     for (let i = 0; i < 3; i++) {
       sit.db.exec('UPDATE t SET v = v + 1')
@@ -489,7 +489,7 @@ describe('changes that may be missing halt', () => {
     }
     expect(reference.applied).toBe(3n)
     sit.db.exec(sql)
-    const { faults } = await sit.source.verify(birth, tables, reference.applied, SIGNAL)
+    const { faults } = await sit.source.verify(startRecord, tables, reference.applied, SIGNAL)
     expect(faults.map((one) => [one.code, one.tables])).toEqual(code === null ? [] : [[code, ['t']]])
     expect(faults[0]?.message ?? '').toMatch(reason)
     // The stream does not continue either, with or without a check.
@@ -504,14 +504,14 @@ describe('changes that may be missing halt', () => {
     const made = 'CREATE TABLE s (a INTEGER NOT NULL, b INTEGER NOT NULL, v INTEGER, PRIMARY KEY (a, b))'
     await using sit = await sitOf([made, 'INSERT INTO s VALUES (1, 2, 0), (2, 1, 0)'])
     const tables = await sit.tables(['s'])
-    const birth = await began(sit, tables)
-    await using stream = await opened(sit, birth, tables)
+    const startRecord = await began(sit, tables)
+    await using stream = await opened(sit, startRecord, tables)
     const reference = new NewTable(tables)
     const swap = 'ALTER TABLE s RENAME a TO x; ALTER TABLE s RENAME b TO a; ALTER TABLE s RENAME x TO b'
     sit.db.exec(`UPDATE s SET v = 1; BEGIN; ${swap}; COMMIT`)
-    expect((await sit.source.verify(birth, tables, 0n, SIGNAL)).faults).toMatchObject([{ tables: ['s'] }])
+    expect((await sit.source.verify(startRecord, tables, 0n, SIGNAL)).faults).toMatchObject([{ tables: ['s'] }])
     sit.db.exec(`UPDATE s SET v = 9 WHERE a = 1; BEGIN; ${swap}; COMMIT`)
-    expect((await sit.source.verify(birth, tables, 0n, SIGNAL)).faults).toEqual([])
+    expect((await sit.source.verify(startRecord, tables, 0n, SIGNAL)).faults).toEqual([])
     // SQLite renames columns in its triggers, too: each entry has the key of its row.
     await reference.catchUp(stream)
     expect(sorted(reference.rows[0])).toEqual(sorted(await inSource(sit.store, tables[0] as FollowedTable)))
@@ -520,32 +520,32 @@ describe('changes that may be missing halt', () => {
   test('a trigger that was dropped and created again, although its text is the same', async () => {
     await using sit = await sitOf(T)
     const tables = await sit.tables(['t'])
-    const birth = await began(sit, tables)
+    const startRecord = await began(sit, tables)
     const sql = String(sit.db.prepare(`SELECT sql FROM sqlite_schema WHERE name = 'sluice_7_1_deleted'`).pluck().get())
     sit.db.exec(`DROP TRIGGER sluice_7_1_deleted; DELETE FROM t WHERE id = 1; ${sql}`)
     sit.db.exec('VACUUM')
-    const { faults } = await sit.source.verify(birth, tables, 0n, SIGNAL)
+    const { faults } = await sit.source.verify(startRecord, tables, 0n, SIGNAL)
     expect(faults).toMatchObject([{ code: 'TRIGGERS_CHANGED', message: expect.stringMatching(/recreated/) as string }])
     // Restarted within the stream it is complete again.
-    const renewed = await sit.source.renew?.(birth, tables, 0n, SIGNAL)
-    expect((await sit.source.verify(renewed ?? birth, tables, 0n, SIGNAL)).faults).toEqual([])
+    const renewed = await sit.source.renew?.(startRecord, tables, 0n, SIGNAL)
+    expect((await sit.source.verify(renewed ?? startRecord, tables, 0n, SIGNAL)).faults).toEqual([])
   })
 
   test('another file under the same path, and no program can delete entries of a log', async () => {
     await using sit = await sitOf(T)
     const tables = await sit.tables(['t'])
-    const birth = await began(sit, tables)
+    const startRecord = await began(sit, tables)
     sit.db.exec('UPDATE t SET v = 1')
     for (const sql of ['DELETE FROM sluice_7_keys_1', 'UPDATE sluice_7_keys_1 SET key_1 = 9'])
       expect(() => sit.db.exec(sql)).toThrow(/what is taken out of it is lost/)
     sit.db.pragma('wal_checkpoint(TRUNCATE)')
     copyFileSync(sit.file, `${sit.file}.copy`)
     renameSync(`${sit.file}.copy`, sit.file)
-    const { faults } = await sit.source.verify(birth, tables, 0n, SIGNAL)
+    const { faults } = await sit.source.verify(startRecord, tables, 0n, SIGNAL)
     expect(faults).toMatchObject([
       { code: 'OTHER_SERVER', message: expect.stringMatching(/replaced by another one/) as string },
     ])
-    await expect(sit.source.renew?.(birth, tables, 0n, SIGNAL)).rejects.toMatchObject({ code: 'STREAM_HALTED' })
+    await expect(sit.source.renew?.(startRecord, tables, 0n, SIGNAL)).rejects.toMatchObject({ code: 'STREAM_HALTED' })
   })
 })
 

@@ -233,7 +233,7 @@ describe.skipIf(!POSTGRES_OWN)('cutover of tables (needs a server of its own)', 
     if (side === undefined) throw new Error('no cutover between databases')
     await sql.run('CREATE SCHEMA elsewhere; CREATE TABLE side (id int)')
     const table = { schema: 'public', name: 'side' }
-    const closing = (token: string, mayReplace: boolean) => ({ table, token, says: 'it is shut', hint: '', lockTimeoutMs: 1000, budgetMs: 5000, endsSessions: false, mayReplace: () => mayReplace }) // prettier-ignore
+    const closing = (token: string, mayReplace: boolean) => ({ table, token, says: 'it is shut', hint: '', lockTimeoutMs: 1000, pauseLimitMs: 5000, endsSessions: false, mayReplace: () => mayReplace }) // prettier-ignore
     const write = (name = 'side'): Promise<unknown> => sql.run(`INSERT INTO ${name} VALUES (1)`)
     const yes: Statement = { sql: 'SELECT 1', parameters: [] }
     const no: Statement = { sql: 'SELECT 1 WHERE false', parameters: [] }
@@ -529,7 +529,7 @@ describe.skipIf(!POSTGRES_OWN)('cutover of tables (needs a server of its own)', 
   })
 
   test('a program that hangs with the table locked is ended by the server when others have waited for the allowed time', async () => {
-    await using attempt = await switchesOf(store).open(FORWARD, { ...LIMITS, budgetMs: 400 }, SIGNAL)
+    await using attempt = await switchesOf(store).open(FORWARD, { ...LIMITS, pauseLimitMs: 400 }, SIGNAL)
     const since = performance.now()
     await other.run(`INSERT INTO ${quoted(PUBLIC)} (at) VALUES ('2024-01-01')`)
     const waited = performance.now() - since
@@ -540,7 +540,7 @@ describe.skipIf(!POSTGRES_OWN)('cutover of tables (needs a server of its own)', 
     expect(attempt?.waitedMs()).toBeLessThan(700)
     await expect(attempt?.exchange(NO_VALUES)).rejects.toMatchObject({ code: 'CONNECTION_LOST' })
     {
-      await using slow = await switchesOf(store).open(FORWARD, { ...LIMITS, budgetMs: 400 }, SIGNAL)
+      await using slow = await switchesOf(store).open(FORWARD, { ...LIMITS, pauseLimitMs: 400 }, SIGNAL)
       await new Promise((resolve) => setTimeout(resolve, 350))
       // The time that it has used is not given again.
       await slow?.compare(['id'], [['1']])

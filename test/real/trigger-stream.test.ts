@@ -21,7 +21,7 @@ let store: CopyStore
 let source: ChangeSource
 let sql: Psql
 let tables: readonly FollowedTable[]
-let birth: StreamStart
+let startRecord: StreamStart
 
 const TABLES = `
   CREATE TABLE plain (id int PRIMARY KEY DEFERRABLE INITIALLY DEFERRED, v text, w text);
@@ -46,7 +46,8 @@ async function logOf(table: string, what = LOG): Promise<string> {
   return `${what}${String(oid)}`
 }
 
-const open = async (): Promise<ChangeStream> => source.open(birth, tables, source.position(birth.start), SIGNAL)
+const open = async (): Promise<ChangeStream> =>
+  source.open(startRecord, tables, source.position(startRecord.start), SIGNAL)
 
 /** The changes up to a commit in short form, or an empty list after some polls without any. */
 async function reported(stream: ChangeStream, confirms = true): Promise<string[]> {
@@ -83,8 +84,8 @@ function wordsOf(change: Change): string[] {
 
 /** Faults that later changes do not explain. */
 const halted = async (): Promise<string[]> => {
-  await source.verify(birth, tables, await source.fence(SIGNAL), SIGNAL)
-  const { faults } = await source.verify(birth, tables, await source.fence(SIGNAL), SIGNAL)
+  await source.verify(startRecord, tables, await source.fence(SIGNAL), SIGNAL)
+  const { faults } = await source.verify(startRecord, tables, await source.fence(SIGNAL), SIGNAL)
   return faults.map(({ code, message }) => `${code} ${message}`)
 }
 
@@ -106,7 +107,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream by triggers ${POSTGRES_MISSING}`, () =>
   beforeEach(async () => {
     await sql.run(`DROP SCHEMA IF EXISTS s, evil, ${NAME}, public CASCADE; CREATE SCHEMA public; ${TABLES}`)
     tables = await keyed(store, 'plain', 'parts', 'other')
-    birth = await source.begin(NAME, tables, SIGNAL)
+    startRecord = await source.begin(NAME, tables, SIGNAL)
   })
 
   afterEach(() => source.end(NAME, SIGNAL))
@@ -143,7 +144,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream by triggers ${POSTGRES_MISSING}`, () =>
       CREATE TABLE spelled (k text COLLATE cased, i interval, v int, PRIMARY KEY (k, i));
       INSERT INTO spelled VALUES ('a', '1 day', 1), ('b', '30 days', 2), ('c', '2 days', 3)`)
     tables = await keyed(store, 'spelled')
-    birth = await source.begin(NAME, tables, SIGNAL)
+    startRecord = await source.begin(NAME, tables, SIGNAL)
     await using stream = await open()
     await sql.run(`UPDATE spelled SET k = 'A' WHERE v = 1; UPDATE spelled SET i = '1 mon' WHERE v = 2;
       UPDATE spelled SET k = 'C' WHERE v = 3; UPDATE spelled SET k = 'c' WHERE v = 3`)
@@ -161,7 +162,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream by triggers ${POSTGRES_MISSING}`, () =>
     await source.end(NAME, SIGNAL)
     await sql.run('CREATE TABLE digits (n numeric PRIMARY KEY, v int); INSERT INTO digits VALUES (1.0, 1), (2, 2)')
     tables = await keyed(store, 'digits')
-    birth = await source.begin(NAME, tables, SIGNAL)
+    startRecord = await source.begin(NAME, tables, SIGNAL)
     await using stream = await open()
     await sql.run(
       'UPDATE digits SET n = 1.00 WHERE v = 1; UPDATE digits SET n = 2.0 WHERE v = 2; DELETE FROM digits WHERE v = 2',
@@ -176,7 +177,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream by triggers ${POSTGRES_MISSING}`, () =>
       CREATE TABLE bookings_rest PARTITION OF bookings DEFAULT;
       INSERT INTO bookings SELECT i, '2024-06-01'::timestamptz + i * interval '1 day' FROM generate_series(1, 150) i`)
     tables = await keyed(store, 'plain', 'bookings')
-    birth = await source.begin(NAME, tables, SIGNAL)
+    startRecord = await source.begin(NAME, tables, SIGNAL)
     const partition = (name: string, low: string, high: string): Promise<unknown> =>
       partitions(store, 'bookings').then((found) =>
         make(store, found, [[name, `${low} 00:00:00+00`, `${high} 00:00:00+00`]]),
@@ -266,7 +267,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream by triggers ${POSTGRES_MISSING}`, () =>
     const words = await reported(stream)
     expect(words[0]).toBe('0 plain parts')
     expect(words.slice(1).toSorted()).toEqual(['+ parts 1 1 p', '+ plain 1 new '])
-    const { faults, moved } = await source.verify(birth, tables, await source.fence(SIGNAL), SIGNAL)
+    const { faults, moved } = await source.verify(startRecord, tables, await source.fence(SIGNAL), SIGNAL)
     expect(faults).toEqual([])
     expect(Object.keys(moved).toSorted()).toEqual(['public.parts', 'public.plain'])
   })
@@ -362,9 +363,9 @@ describe.skipIf(!POSTGRES_OWN)(`a stream by triggers ${POSTGRES_MISSING}`, () =>
     await sql.run('CREATE TABLE parts_3 PARTITION OF parts FOR VALUES FROM (20) TO (30)')
     await sql.run('REINDEX TABLE CONCURRENTLY plain')
     await sql.run('VACUUM FULL plain')
-    const state = await source.verify(birth, tables, await source.fence(SIGNAL), SIGNAL)
+    const state = await source.verify(startRecord, tables, await source.fence(SIGNAL), SIGNAL)
     expect(state.faults).toEqual([])
-    birth = { ...birth, shapes: { ...birth.shapes, ...state.moved } }
+    startRecord = { ...startRecord, shapes: { ...startRecord.shapes, ...state.moved } }
     await using stream = await open()
     await sql.run('INSERT INTO parts VALUES (1, 25, $$n$$); UPDATE plain SET v = $$r$$ WHERE id = 9')
     expect((await reported(stream)).toSorted()).toEqual(['+ parts 1 25 n', '+ plain 9 r '])
@@ -433,10 +434,10 @@ describe.skipIf(!POSTGRES_OWN)(`a stream by triggers ${POSTGRES_MISSING}`, () =>
       ),
     ])
     tables = await keyed(own, 'plain', 'parts')
-    birth = await noting.begin(NAME, tables, SIGNAL)
+    startRecord = await noting.begin(NAME, tables, SIGNAL)
     expect(await noting.cost?.(tables, SIGNAL)).toHaveLength(2)
     {
-      await using stream = await noting.open(birth, tables, noting.position(birth.start), SIGNAL)
+      await using stream = await noting.open(startRecord, tables, noting.position(startRecord.start), SIGNAL)
       await sql.run('UPDATE plain SET v = $$k$$ WHERE id = 1')
       expect(await reported(stream)).toEqual(['+ plain 1 k '])
     }
@@ -444,14 +445,14 @@ describe.skipIf(!POSTGRES_OWN)(`a stream by triggers ${POSTGRES_MISSING}`, () =>
       `ALTER TABLE plain DISABLE TRIGGER ALL; UPDATE plain SET v = 'unseen' WHERE id = 2; ALTER TABLE plain ADD COLUMN more int; UPDATE parts SET v = 'seen' WHERE id = 2`,
     )
     const applied = await noting.fence(SIGNAL)
-    const { faults } = await noting.verify(birth, tables, applied, SIGNAL)
+    const { faults } = await noting.verify(startRecord, tables, applied, SIGNAL)
     expect(faults.map((one) => one.tables)).toEqual([['public.plain']])
     tables = await keyed(own, 'plain', 'parts')
     for (let twice = 0; twice < 2; twice++)
-      birth = (await noting.renew?.(birth, tables.slice(0, 1), applied, SIGNAL)) ?? birth
-    expect((await noting.verify(birth, tables, await noting.fence(SIGNAL), SIGNAL)).faults).toEqual([])
+      startRecord = (await noting.renew?.(startRecord, tables.slice(0, 1), applied, SIGNAL)) ?? startRecord
+    expect((await noting.verify(startRecord, tables, await noting.fence(SIGNAL), SIGNAL)).faults).toEqual([])
     {
-      await using stream = await noting.open(birth, tables, noting.position(birth.start), SIGNAL)
+      await using stream = await noting.open(startRecord, tables, noting.position(startRecord.start), SIGNAL)
       await sql.run('UPDATE plain SET more = 5 WHERE id = 3')
       expect((await reported(stream)).toSorted()).toEqual(['+ parts 2 2 seen', '+ plain 3 v3  5'])
     }
@@ -465,7 +466,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream by triggers ${POSTGRES_MISSING}`, () =>
     await sql.run(`
       DROP ROLE IF EXISTS anybody; CREATE ROLE anybody; ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO PUBLIC; ALTER DEFAULT PRIVILEGES GRANT ALL ON SCHEMAS TO PUBLIC;
       ALTER DEFAULT PRIVILEGES GRANT ALL ON SEQUENCES TO PUBLIC`)
-    birth = await source.begin(NAME, tables, SIGNAL)
+    startRecord = await source.begin(NAME, tables, SIGNAL)
     await sql.run(`
       ALTER DEFAULT PRIVILEGES REVOKE ALL ON TABLES FROM PUBLIC; ALTER DEFAULT PRIVILEGES REVOKE ALL ON SCHEMAS FROM PUBLIC; ALTER DEFAULT PRIVILEGES REVOKE ALL ON SEQUENCES FROM PUBLIC`)
     const [row] = await sql.rows(`
@@ -479,7 +480,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream by triggers ${POSTGRES_MISSING}`, () =>
 
   test('a second start removes the objects of the first one, and the end removes all', async () => {
     await sql.run('UPDATE plain SET v = $$x$$')
-    birth = await source.begin(NAME, tables, SIGNAL)
+    startRecord = await source.begin(NAME, tables, SIGNAL)
     expect(await sql.rows(`SELECT count(*) FROM ${await logOf('plain')}`)).toEqual([['0']])
     expect(await halted()).toEqual([])
     await source.end(NAME, SIGNAL)

@@ -271,7 +271,7 @@ describe('the fallback to consistency ONE', () => {
     waits.length = 0
     const gone = noHost({ h1: coded('ECONNREFUSED') })
     const levels: number[] = []
-    const writes = new FallBack<null>({ ...quiet, level: 4, fallBackToOne: true, patienceMs: 2000 })
+    const writes = new FallBack<null>({ ...quiet, level: 4, fallBackToOne: true, retryLimitMs: 2000 })
     await expect(writes.run(failing(99, gone, levels), null)).rejects.toBe(gone)
     expect(waits).toEqual([100, 200, 400, 800, 1600])
     expect(levels.every((level) => level === 4)).toBe(true)

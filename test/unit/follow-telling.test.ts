@@ -77,7 +77,7 @@ function stream(...conditions: AlertCondition[]): {
       moment = next
       const { changes, waitsMs = null, applied = 10n, commitMs = null, isShut = false, emptyMs = null } = next
       const row: ApplyWorkerRow = {
-        lane: 0,
+        worker: 0,
         position: '',
         batches: 0,
         commitMs,

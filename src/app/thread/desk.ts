@@ -247,7 +247,7 @@ export class QueryDesk implements Answers {
     if (this.#catalogError !== null) throw this.#catalogError
     if (this.#database !== null) return this.#database
     if (this.#catalog === null || !mayHoldCatalog(this.#catalog)) return null
-    const database = await openCatalogDatabase(this.#catalog, 'read', { patienceMs: CONNECT_TIMEOUT_MS })
+    const database = await openCatalogDatabase(this.#catalog, 'read', { retryLimitMs: CONNECT_TIMEOUT_MS })
     if ((await catalogPresence(database)) === 'absent') {
       await database.close()
       return null

@@ -58,8 +58,8 @@ export class Referred {
       return { unknown: `the search for such rows took ${SEARCH_LIMIT_MS / 1000} s for earlier partitions` }
     const since = performance.now()
     const store = this.#store.offers.referrers
-    const budgetMs = Math.min(POLL_MS, this.#leftMs)
-    const found = (await store?.referringRow(table, referrer, condition, budgetMs, signal)) ?? null
+    const timeLimitMs = Math.min(POLL_MS, this.#leftMs)
+    const found = (await store?.referringRow(table, referrer, condition, timeLimitMs, signal)) ?? null
     this.#leftMs -= performance.now() - since
     return found
   }

@@ -37,15 +37,15 @@ export async function resumeState(
   run: Run<'log'>,
   called: TableName,
 ): Promise<ResumeState> {
-  const patience = AbortSignal.timeout(BUCKET_TIMEOUT_MS)
-  const abort = AbortSignal.any([run.interrupt.abort, patience])
+  const timeout = AbortSignal.timeout(BUCKET_TIMEOUT_MS)
+  const abort = AbortSignal.any([run.interrupt.abort, timeout])
   try {
     const patient = { ...run, interrupt: { stop: run.interrupt.stop, abort } }
     await inspectOrigin(await openOwned(archived, opened, patient, called))
     return { kind: 'own' }
   } catch (thrown) {
     throwIfAborted(run.interrupt.abort)
-    const error = patience.aborted ? unansweredError(archived) : asSluiceError(thrown)
+    const error = timeout.aborted ? unansweredError(archived) : asSluiceError(thrown)
     return { kind: REFUSED.has(error.code) ? 'refused' : 'unread', error }
   }
 }

@@ -71,7 +71,7 @@ export type ArchiveContext<E extends EventType = ReadOnlyStepEvent> = {
   /** Serialises detaches of parallel workers: other sessions then wait for one lock at a time. */
   readonly leaving: Serialised
   /** Lock timeout and retry limit for a detach. */
-  readonly waits: { readonly patienceMs: number; readonly budgetMs: number }
+  readonly waits: { readonly lockTimeoutMs: number; readonly retryLimitMs: number }
   readonly emit: Emit<E>
   readonly clock: Clock
   readonly interrupt: Interrupt

@@ -111,7 +111,7 @@ export async function eachPartition(
     const queue = await byPeriods(labels, database, context)
     const round = new PartitionQueue({ context, database, run, partitionWork, queue })
     // Each worker continues as far as it can: an error is thrown after all have ended.
-    const ends = await Promise.allSettled(contexts.map((lane) => round.work(lane)))
+    const ends = await Promise.allSettled(contexts.map((worker) => round.work(worker)))
     for (const end of ends) if (end.status === 'rejected') throw end.reason
     await round.end()
     return round.outcomes
@@ -145,10 +145,10 @@ class PartitionQueue {
   }
 
   /** Runs one worker until nothing is left, the run is stopped or the disk is full. */
-  async work(lane: ArchiveContext<AdvanceEvent>): Promise<void> {
+  async work(worker: ArchiveContext<AdvanceEvent>): Promise<void> {
     for (let parts = this.#parts.queue.shift(); parts !== undefined; parts = this.#next(this.#parts.queue)) {
       for (let label = parts.shift(); label !== undefined; label = this.#next(parts)) {
-        const done = await this.#try(label, lane)
+        const done = await this.#try(label, worker)
         if (done === null) return
         if (done) continue
         this.#others.push(label)
@@ -181,7 +181,7 @@ class PartitionQueue {
   }
 
   /** @returns false if another program has claimed the partition or its period; null if the run was stopped */
-  async #try(label: string, lane: ArchiveContext<AdvanceEvent>): Promise<boolean | null> {
+  async #try(label: string, worker: ArchiveContext<AdvanceEvent>): Promise<boolean | null> {
     await whilePaused(this.#parts.run)
     if (this.#parts.run.interrupt.stop.aborted) return null
     const { ledger, emit, name } = this.#parts.context
@@ -192,8 +192,8 @@ class PartitionQueue {
     try {
       held = await ledger.claim(label, before.holder)
       if (held === null || !(await isPeriodFree(this.#parts.context, this.#parts.database, before))) return false
-      await lane.refuseFollowed()
-      await this.#parts.partitionWork.work(held, reload, lane)
+      await worker.refuseFollowed()
+      await this.#parts.partitionWork.work(held, reload, worker)
     } catch (thrown) {
       error = asSluiceError(thrown)
     } finally {

@@ -99,7 +99,7 @@ export async function openArchive<E extends EventType>(
   const { reader, writer } = await openFolder(archived.archive, sizes.reads === true ? 'read' : 'write')
   const { workers = 1, memoryBytes = MEMORY_BYTES } = sizes
   const desks: SpooledEngine[] = []
-  for (let lane = 0; lane < workers; lane++) desks.push(await openEngine(Math.floor(memoryBytes / workers)))
+  for (let worker = 0; worker < workers; worker++) desks.push(await openEngine(Math.floor(memoryBytes / workers)))
   const heads = new TokenLedger(database, archived.table, archiveOwner(run))
   const book: TokenStore = {
     name: () => heads.name(),
@@ -127,7 +127,7 @@ export async function openArchive<E extends EventType>(
     writer,
     pace: paceOf(sizes.rate, run),
     leaving: <T>(work: () => Promise<T>): Promise<T> => leaving.take(work),
-    waits: { patienceMs: sizes.patienceMs ?? DETACH_WAIT_MS, budgetMs: sizes.budgetMs ?? RETRY_LIMIT_MS },
+    waits: { lockTimeoutMs: sizes.patienceMs ?? DETACH_WAIT_MS, retryLimitMs: sizes.budgetMs ?? RETRY_LIMIT_MS },
     fileBytes: sizes.fileBytes ?? FILE_BYTES,
     emit: run.emit,
     clock: run.clock,
@@ -141,7 +141,7 @@ export async function openArchive<E extends EventType>(
     parquet,
   }))
   const [context] = workerContexts
-  if (context === undefined) throw new Error('an archive without lanes')
+  if (context === undefined) throw new Error('an archive without workers')
   return {
     context,
     workerContexts,

@@ -34,14 +34,14 @@ export async function allNamesFor(
   { kind, flag, takes, commas, table }: CompletionRequest,
   words: readonly string[],
   env: Env,
-  patienceMs: number = TIMEOUT_MS,
+  timeoutMs: number = TIMEOUT_MS,
 ): Promise<readonly WordCandidate[]> {
   const current = (words.at(-1) ?? '').slice(flag.length)
   const before = words.slice(0, -1)
   try {
     const file = configFlag(before)
     const defaults = file === null ? {} : readConfig(file)
-    const names = await withinTimeout(patienceMs, asked())
+    const names = await withinTimeout(timeoutMs, asked())
     const whole = namesIn(names, current, kind)
     const at = commas === true && whole.length === 0 ? current.lastIndexOf(',') + 1 : 0
     const front = current.slice(0, at)
@@ -57,7 +57,7 @@ export async function allNamesFor(
       const url = databaseOf(takes, before, defaults, env)
       if (url === undefined) return []
       const tables = takes.filter(({ completes }) => completes === 'table').flatMap((one) => valuesOf(one, before))
-      return await knownNames(url, kind, tables, AbortSignal.timeout(patienceMs))
+      return await knownNames(url, kind, tables, AbortSignal.timeout(timeoutMs))
     }
   } catch {
     return []

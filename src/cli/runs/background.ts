@@ -132,15 +132,15 @@ async function beginningOf(child: ChildProcess, order: BackgroundOrder): Promise
   stdin.end(serialize(order))
   const lines = createInterface({ input: reported })
   const begun = await new Promise<Begun>((resolve, reject) => {
-    let patience: NodeJS.Timeout | null = null
+    let startTimer: NodeJS.Timeout | null = null
     const end = (how: Begun): void => {
-      if (patience !== null) clearTimeout(patience)
+      if (startTimer !== null) clearTimeout(startTimer)
       resolve(how)
     }
     lines.on('line', (line) => {
       const [word, run = ''] = line.split(' ')
       if (word === 'begun') end({ run })
-      else patience ??= setTimeout(() => end({ run }), START_TIMEOUT_MS)
+      else startTimer ??= setTimeout(() => end({ run }), START_TIMEOUT_MS)
     })
     child.once('error', reject)
     // The log is complete once all its writers have exited.

@@ -79,5 +79,5 @@ export interface Companion {
   /** Starts or resumes the stream before the first chunk is read. @throws SluiceError, which ends the run */
   open(parts: StreamParts): Promise<FollowedStream>
   /** @returns an error if this number of apply workers is not possible; otherwise null */
-  applyWorkersRefusal(lanes: number, to: CopyStore): SluiceError | null
+  applyWorkersRefusal(applyWorkers: number, to: CopyStore): SluiceError | null
 }

@@ -94,7 +94,7 @@ async function absentOf(
   // their number is unknown.
   const deep = log.listDeep !== undefined && Math.ceil(files / PAGE) < left.size
   if (deep && (await listAll(log, found, () => left.size, signal))) return left
-  const lanes = log.requests === undefined ? 1 : PARALLEL_FOLDERS
+  const most = log.requests === undefined ? 1 : PARALLEL_FOLDERS
   const namesIn = async (folder: string): Promise<{ readonly folder: string; readonly names: readonly string[] }> => {
     const names: string[] = []
     for await (const { name } of log.list(folder, { attributes: false, signal })) {
@@ -102,7 +102,7 @@ async function absentOf(
     }
     return { folder, names }
   }
-  for await (const { folder, names } of orderedResults([...left.keys()], lanes, namesIn)) {
+  for await (const { folder, names } of orderedResults([...left.keys()], most, namesIn)) {
     for (const name of names) found(folder, name)
   }
   return left

@@ -57,21 +57,21 @@ export interface ReferrerStore {
    * Finds one row that references a row of the table.
    * @param condition selects rows of the table, in the SQL of the store; referencing rows that also match it are
    * ignored. Null means all
-   * @param budgetMs time limit; systems that cannot stop a statement skip large tables
+   * @param timeLimitMs time limit; systems that cannot stop a statement skip large tables
    * @returns null if there is none
    */
   referringRow(
     table: TableName,
     referrer: Referrer,
     condition: string | null,
-    budgetMs: number,
+    timeLimitMs: number,
     signal: AbortSignal,
   ): Promise<ReferringRow>
   /**
    * Counts rows that reference a missing row. Errors of the system become `unknown`; only a lost connection is thrown.
-   * @param budgetMs as in `referringRow`
+   * @param timeLimitMs as in `referringRow`
    */
-  orphans(key: CountedKey, budgetMs: number, signal: AbortSignal): Promise<Orphans>
+  orphans(key: CountedKey, timeLimitMs: number, signal: AbortSignal): Promise<Orphans>
   /**
    * Rows of the table that reference missing rows, by foreign key; keys without such rows are left out. Absent if
    * sessions of the store enforce foreign keys.

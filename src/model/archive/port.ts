@@ -72,9 +72,9 @@ export type OwnPropertiesRecord = {
 /** Limits for locks that make all other sessions wait. */
 export type DetachLimits = {
   /** Longest wait of other sessions caused by one try, ms. */
-  readonly patienceMs: number
+  readonly lockTimeoutMs: number
   /** Total time for tries, ms. */
-  readonly budgetMs: number
+  readonly retryLimitMs: number
   /** No further try begins once it fires. */
   readonly stop: AbortSignal
 }

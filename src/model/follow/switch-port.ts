@@ -38,7 +38,7 @@ export type SwitchLimits = {
   /** Lock timeout of one try, ms: all other sessions wait behind it. */
   readonly lockTimeoutMs: number
   /** Longest total wait of other sessions, ms; default 5000. The server ends a hung program shortly after. */
-  readonly budgetMs?: number
+  readonly pauseLimitMs?: number
 }
 
 /** Comparison of rows by digest, for given keys on both sides. */

@@ -36,7 +36,7 @@ export type SideCloseRequest = {
   /** Lock timeout of one try, ms: writers wait behind it. */
   readonly lockTimeoutMs: number
   /** Longest total time of all tries, ms. */
-  readonly budgetMs: number
+  readonly pauseLimitMs: number
   /** True to end sessions that still have a write lock on the table after the first tries. */
   readonly endsSessions: boolean
   /** False for the token of a closing that must stay. */

@@ -46,7 +46,7 @@ export type OutsideRows = {
 
 export type InPlaceLimits = {
   /** Longest wait of other sessions per try, ms. */
-  readonly budgetMs: number
+  readonly pauseLimitMs: number
   /** Total time for tries, ms. */
   readonly triesForMs: number
   readonly signal: AbortSignal

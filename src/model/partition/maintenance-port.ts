@@ -57,9 +57,9 @@ export type MakeRequest = {
   /** Partitions to create, sorted by lower bound, without overlaps with each other or with partitions of `table`. */
   readonly partitions: readonly NewPartition[]
   /** Lock timeout of a statement, ms; sessions behind it wait as long. */
-  readonly patienceMs: number
+  readonly lockTimeoutMs: number
   /** Total time without the required locks before giving up, ms. */
-  readonly budgetMs: number
+  readonly retryLimitMs: number
   readonly signal: AbortSignal
   /** After it fires, no step begins and no wait continues: new tables that are not attached by then are removed. */
   readonly stop?: AbortSignal
@@ -122,7 +122,7 @@ export interface MaintenanceStore {
    * Creates partitions, each like its newest neighbour, and moves their rows out of the default partition. At any time,
    * every row is visible exactly once through the table; after a crash, the next call completes the work.
    * @returns what was created until `stop` fired
-   * @throws SluiceError TARGET_BUSY if other sessions keep a lock longer than `budgetMs`; TABLE_REFUSED, with a hint,
+   * @throws SluiceError TARGET_BUSY if other sessions keep a lock longer than `retryLimitMs`; TABLE_REFUSED, with a hint,
    * if rows cannot be moved; TARGET_DENIED
    */
   make(request: MakeRequest): Promise<Made>

@@ -58,11 +58,11 @@ export type MeasureRequest = TableToPartition & {
   /** Partitions of the new table, as passed to `newTable`. */
   readonly partitions: readonly NewTablePartition[]
   /** Sessions that read and write at the same time. */
-  readonly lanes: number
-  /** Number of rows after which a session stops, unless `budgetMs` ends first. */
+  readonly workers: number
+  /** Number of rows after which a session stops, unless `timeLimitMs` ends first. */
   readonly rows: number
   /** Time after which a session stops, ms. */
-  readonly budgetMs: number
+  readonly timeLimitMs: number
   readonly signal: AbortSignal
 }
 

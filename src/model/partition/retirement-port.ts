@@ -81,10 +81,10 @@ export interface DatabaseRetirement extends AsyncDisposable {
   /**
    * Makes the database refuse connections, and ends all its sessions except `inside`. Idempotent. A stop ends only the
    * wait for sessions: `reopen` works after it.
-   * @throws SluiceError SOURCE_GONE, TARGET_DENIED; TARGET_BUSY if sessions do not end within `budgetMs`: connections
+   * @throws SluiceError SOURCE_GONE, TARGET_DENIED; TARGET_BUSY if sessions do not end within `retryLimitMs`: connections
    * are refused nevertheless
    */
-  close(identity: string, inside: DatabaseInside, budgetMs: number, interrupt: Interrupt): Promise<Closed>
+  close(identity: string, inside: DatabaseInside, retryLimitMs: number, interrupt: Interrupt): Promise<Closed>
   /** Accepts connections again, up to the previous limit. Idempotent. @throws SluiceError SOURCE_GONE, TARGET_DENIED */
   reopen(identity: string, connectionLimit: number, signal: AbortSignal): Promise<void>
   /**

@@ -102,11 +102,11 @@ async function comparisonFinding(database: LedgerDatabase, stream: string): Prom
     `SELECT log_position, target_rows, differing, unread, proved_ms FROM migration_stream_proofs WHERE stream_id = ? ORDER BY proved_ms DESC, proof_id LIMIT 1`,
     [stream],
   )
-  const [lane] = await database.all(
+  const [worker] = await database.all(
     'SELECT log_position FROM migration_stream_lanes WHERE stream_id = ? ORDER BY lane LIMIT 1',
     [stream],
   )
-  const end = lane === undefined ? 'an unknown position' : String(lane[0])
+  const end = worker === undefined ? 'an unknown position' : String(worker[0])
   if (proof === undefined) {
     return {
       verdict: 'not known',

@@ -68,7 +68,7 @@ function streamPhase(inspected: InspectedTable, stream: TableStreamState): Phase
   if (turn !== null && !isOver(turn.status) && (turn.stream === id || turn.reverse === id))
     return { state: 'running', detail: `${progressText(stream)}; its cutover is not finished` }
   if (!isFollowed) {
-    const since = stream.lane?.commitMs
+    const since = stream.worker?.commitMs
     const silent = since == null ? '' : `; changes committed up to ${isoTime(since)} are applied`
     return { state: 'due', detail: `${progressText(stream)}; no program follows stream ${id}${silent}`, ...follow }
   }
@@ -108,7 +108,7 @@ function facts({
   chunksDone,
   rows,
   periods,
-  lane,
+  worker,
   proof,
   signed,
 }: TableStreamState): Omit<Phase, 'state' | 'detail'> {
@@ -118,7 +118,7 @@ function facts({
     chunksDone: dec(chunksDone),
     rows: dec(rows),
     ...(periods === null ? {} : { periods: dec(periods.of), periodsDone: dec(periods.done) }),
-    ...(lane?.commitMs == null ? {} : { appliedAt: isoTime(lane.commitMs) }),
+    ...(worker?.commitMs == null ? {} : { appliedAt: isoTime(worker.commitMs) }),
     ...(proof === null ? {} : { provedAt: isoTime(proof.ms), equal: proof.equal }),
     ...(signed?.given === true ? { signedAt: isoTime(signed.ms), signedBy: signed.by } : {}),
   }
@@ -127,14 +127,14 @@ function facts({
 /** Bytes of the source's log that are not applied; empty if the stream has ended, or if positions are not bytes. */
 async function lagOf(
   { store, run, noteUninspected, name }: InspectedTable,
-  { row, lane }: TableStreamState,
+  { row, worker }: TableStreamState,
 ): Promise<Pick<Phase, 'lagBytes'>> {
-  if (row.status === 'ended' || row.birth === null || lane === null) return {}
+  if (row.status === 'ended' || row.startRecord === null || worker === null) return {}
   const changes = changesBy(cdcOf(row, undefined), store)
   if (changes === undefined) return {}
   try {
-    const { now, waiting } = await changes.lag(row.birth, run.interrupt.abort)
-    const applied = changes.position(lane.position)
+    const { now, waiting } = await changes.lag(row.startRecord, run.interrupt.abort)
+    const applied = changes.position(worker.position)
     return waiting === undefined ? { lagBytes: dec(now > applied ? now - applied : 0n) } : {}
   } catch (error) {
     const { code, message } = asSluiceError(error)

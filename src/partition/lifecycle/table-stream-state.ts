@@ -37,7 +37,7 @@ export type TableStreamState = {
   /** True if a running program has the lease of the stream. */
   readonly isFollowed: boolean
   /** Combined progress of the apply workers; null before any change was applied. */
-  readonly lane: ApplyWorkerRow | null
+  readonly worker: ApplyWorkerRow | null
   readonly chunks: bigint
   readonly chunksDone: bigint
   readonly chunksFailed: bigint
@@ -75,7 +75,7 @@ export async function tableStreamState(
   const row = streamOf(found)
   const [endedMs, schema, name, state] = found.slice(columns.length)
   const key = { schema: String(schema), name: String(name) }
-  const lanes = await database.all(
+  const workers = await database.all(
     `SELECT ${APPLY_WORKER_COLUMNS} FROM migration_stream_lanes WHERE stream_id = ? ORDER BY lane`,
     [row.id],
   )
@@ -85,7 +85,7 @@ export async function tableStreamState(
     key,
     state: String(state) as StreamTableState,
     isFollowed: row.status !== 'ended' && (await new StreamLedger(database, owner).lease.currentOwner(row.id)) !== null,
-    lane: lanes.length === 0 ? null : joinedApplyWorkers(lanes.map(applyWorkerOf), { position: positionOf }),
+    worker: workers.length === 0 ? null : joinedApplyWorkers(workers.map(applyWorkerOf), { position: positionOf }),
     ...(await chunksOf(database, key, String(state) as StreamTableState)),
     periods: state === 'copying' ? await periodsOf(database, row, key, owner) : null,
     proof: await proofOf(database, row.id, key),

@@ -60,7 +60,7 @@ export type FallBackOptions<Rows> = {
   /** Called once for each write that was done at ONE, with the `rows` of its caller. */
   readonly onFallback?: (rows: Rows, why: string) => void
   /** How long a write is retried if the cluster is unreachable or overloaded, ms. */
-  readonly patienceMs?: number
+  readonly retryLimitMs?: number
   readonly onRetry?: OnRetry | undefined
   readonly signal?: AbortSignal
   readonly random?: () => number
@@ -92,7 +92,7 @@ export class FallBack<Rows> {
 
   /** @param write writes at the given level @param rows passed to `onFallback` @throws what the last attempt threw */
   async run<T>(write: (level: number) => Promise<T>, rows: Rows): Promise<T> {
-    const { patienceMs = 60_000, signal } = this.#options
+    const { retryLimitMs = 60_000, signal } = this.#options
     let waited = 0
     for (let attempt = 1, short = 0; ; attempt++) {
       try {
@@ -104,8 +104,8 @@ export class FallBack<Rows> {
         if (isShort) short++
         if (isShort && this.fallBackToOne && short >= ATTEMPTS_AT_LEVEL) return await this.#atOne(write, rows, kind)
         const isBusy = kind === 'no-host' || kind === 'overloaded' || kind === 'bootstrapping'
-        if (!(isBusy && waited < patienceMs) && !(isShort && short < ATTEMPTS_AT_LEVEL)) throw error
-        this.#options.onRetry?.(error, attempt + 1, Math.max(0, patienceMs - waited))
+        if (!(isBusy && waited < retryLimitMs) && !(isShort && short < ATTEMPTS_AT_LEVEL)) throw error
+        this.#options.onRetry?.(error, attempt + 1, Math.max(0, retryLimitMs - waited))
         waited += await this.#pause(attempt)
       }
     }

@@ -15,7 +15,7 @@ export type Wait = {
   /** Reports the open transactions. */
   readonly tell: (message: string) => void
   /** Limit of the wait, ms. */
-  readonly patienceMs: number
+  readonly waitLimitMs: number
 }
 
 /**
@@ -25,7 +25,7 @@ export type Wait = {
  * @throws SluiceError of `code` after the limit, with the transactions; the reason of the signal
  */
 export async function waitUntil(
-  { signal, tell, patienceMs }: Wait,
+  { signal, tell, waitLimitMs }: Wait,
   what: string,
   isSo: () => Promise<boolean>,
   { open: list, hidden, code }: { open: () => Promise<readonly string[]>; hidden: string; code: ErrorCode },
@@ -36,9 +36,9 @@ export async function waitUntil(
     throwIfAborted(signal)
     if (await isSo()) return
     const waited = performance.now() - start
-    if (waited > Math.min(SILENT_MS, patienceMs)) {
+    if (waited > Math.min(SILENT_MS, waitLimitMs)) {
       const open = await list()
-      if (waited > patienceMs) {
+      if (waited > waitLimitMs) {
         throw new SluiceError(code, `${what} waits for open transactions that do not end`, {
           reason: open.length === 0 ? hidden : open.join('; '),
           hint: 'end them, or wait for their end, then run the same command again',

@@ -10,8 +10,8 @@ export const mysql: SystemDeclaration = {
   family: 'mysql',
   catalog: {
     schema: { instead: 'MySQL: a schema is a database, name it in the URL: mysql://user@host/database' },
-    open: async (place, mode, { route, patienceMs }) =>
-      (await import('./sql-database.ts')).openMysql(urlOf(place), mode, { route, patienceMs }),
+    open: async (place, mode, { route, retryLimitMs }) =>
+      (await import('./sql-database.ts')).openMysql(urlOf(place), mode, { route, retryLimitMs }),
     server: async (url) => (await import('./preflight.ts')).mysqlPreflight(url),
   },
   copies: {

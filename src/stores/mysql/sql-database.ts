@@ -69,13 +69,13 @@ export async function openMysql(
     readonly env?: NodeJS.ProcessEnv
     readonly route?: Route | undefined
     /** See `CatalogOptions`. */
-    readonly patienceMs?: number | undefined
+    readonly retryLimitMs?: number | undefined
     /** See `MysqlConfig`. */
     readonly frozenMs?: number
   } = {},
 ): Promise<MysqlDatabase> {
   const read = mysqlConfig(url, options.env)
-  const retryMs = Math.min(read.retryMs, options.patienceMs ?? read.retryMs)
+  const retryMs = Math.min(read.retryMs, options.retryLimitMs ?? read.retryMs)
   const config = { ...read, retryMs, route: options.route, frozenMs: options.frozenMs }
   const store = new Store(config, mode, await connectTo(config, 'read'))
   try {

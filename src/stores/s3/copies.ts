@@ -191,7 +191,7 @@ class Copy {
 
   async #fetch(parts: readonly ByteRange[], signal: AbortSignal): Promise<void> {
     const queue = [...parts]
-    const lane = async (): Promise<void> => {
+    const runWorker = async (): Promise<void> => {
       for (let part = queue.shift(); part !== undefined; part = queue.shift()) {
         const etag = this.#facts?.etag ?? null
         let at = part.start
@@ -205,8 +205,8 @@ class Copy {
         this.#have = joined([...this.#have, part], 0)
       }
     }
-    const lanes = await Promise.allSettled(Array.from({ length: Math.min(PARTS_IN_FLIGHT, queue.length) }, lane))
-    const failed = lanes.find((one) => one.status === 'rejected')
+    const ended = await Promise.allSettled(Array.from({ length: Math.min(PARTS_IN_FLIGHT, queue.length) }, runWorker))
+    const failed = ended.find((one) => one.status === 'rejected')
     if (failed !== undefined) throw failed.reason
   }
 

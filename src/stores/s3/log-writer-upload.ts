@@ -116,7 +116,7 @@ async function sendParts(
   const failed = new AbortController()
   const either = AbortSignal.any([signal, failed.signal])
   let next = 0
-  const lane = async (): Promise<void> => {
+  const runWorker = async (): Promise<void> => {
     while (next < etags.length) {
       throwIfAborted(either)
       const number = next++
@@ -134,16 +134,16 @@ async function sendParts(
       )
     }
   }
-  const lanes = await Promise.allSettled(
+  const ended = await Promise.allSettled(
     Array.from({ length: PARALLEL_PARTS }, () =>
-      lane().catch((error: unknown) => {
+      runWorker().catch((error: unknown) => {
         if (!failed.signal.aborted) failed.abort(error)
         throw error
       }),
     ),
   )
   throwIfAborted(signal)
-  if (lanes.some(({ status }) => status === 'rejected')) throw failed.signal.reason
+  if (ended.some(({ status }) => status === 'rejected')) throw failed.signal.reason
   return etags
 }
 

@@ -97,10 +97,12 @@ export async function fillDatabases(
       .replace(POSITION, (old) => (isBehind(old, start) ? applied : begun))
       .replace(BIRTH, (_, text: string) => literal(JSON.stringify(reborn(JSON.parse(meant(text)) as Birth, changed))))
       .replace(SWITCH, (_, text: string) => {
-        const document = JSON.parse(meant(text)) as { readonly reverse?: { readonly birth: Birth } }
+        const document = JSON.parse(meant(text)) as { readonly reverse?: { readonly startRecord: Birth } }
         if (document.reverse === undefined) return literal(JSON.stringify(document))
-        const { birth } = document.reverse
-        return literal(JSON.stringify({ ...document, reverse: { ...document.reverse, birth: reborn(birth, changed) } }))
+        const { startRecord } = document.reverse
+        return literal(
+          JSON.stringify({ ...document, reverse: { ...document.reverse, startRecord: reborn(startRecord, changed) } }),
+        )
       })
     await place.sql(rehashed(restamped))
   }
@@ -140,22 +142,22 @@ type Shape = {
 }
 
 /** @param sides the catalog of each database; the stream belongs to the database with its publication */
-function reborn(birth: Birth, sides: readonly Numbers[]): Birth {
-  const { publication, facts } = birth
+function reborn(startRecord: Birth, sides: readonly Numbers[]): Birth {
+  const { publication, facts } = startRecord
   const changed = sides.find((one) => one.has(`publication ${publication}`)) ?? sides[0] ?? new Map<string, string>()
   const now = changed.get(`publication ${publication}`)
   const sends = facts['publication.sends']?.replace(
     /via root; .*/,
     `via root; ${changed.get(`generated ${publication}`) ?? ''}`,
   )
-  const shapes = Object.entries(birth.shapes).map(([table, text]) => {
+  const shapes = Object.entries(startRecord.shapes).map(([table, text]) => {
     const noted = JSON.parse(text) as Shape | { readonly shape: Shape }
     const shape =
       'shape' in noted ? { ...noted, shape: shaped(table, noted.shape, changed) } : shaped(table, noted, changed)
     return [table, JSON.stringify(shape)]
   })
   return {
-    ...birth,
+    ...startRecord,
     facts:
       now === undefined
         ? facts

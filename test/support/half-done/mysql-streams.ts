@@ -53,8 +53,8 @@ export async function loadMysqlStream(fixture: string, folder: string): Promise<
         .replaceAll(DATABASE, database)
         .replaceAll('mysql://there', `mysql://${place}`)
         .replace(MADE_AT, (all, table: string) => `/${table}@${facts.altered.get(table) ?? all}`)
-        .replace(BIRTH, (_, birth: string) =>
-          literal(JSON.stringify(reborn(JSON.parse(meant(birth)) as Birth, facts))),
+        .replace(BIRTH, (_, startRecord: string) =>
+          literal(JSON.stringify(reborn(JSON.parse(meant(startRecord)) as Birth, facts))),
         ),
     )
   return { source, target: await readBack('sqlite', `${fixture}-target`, folder, 'text', here) }
@@ -83,8 +83,8 @@ async function factsOf({ rows }: Place): Promise<Facts> {
 }
 
 /** What a stream recorded of its source at its start, with the ids and times of this server. */
-function reborn(birth: Birth, { ids, altered, triggers }: Facts): Birth {
-  const facts = Object.entries(birth.facts).map(([name, text]) => {
+function reborn(startRecord: Birth, { ids, altered, triggers }: Facts): Birth {
+  const facts = Object.entries(startRecord.facts).map(([name, text]) => {
     if (!name.startsWith('log of ')) return [name, text]
     const log = JSON.parse(text) as Log
     const names = Object.keys(log.made.triggers)
@@ -94,10 +94,10 @@ function reborn(birth: Birth, { ids, altered, triggers }: Facts): Birth {
     }
     return [name, JSON.stringify({ ...log, made })]
   })
-  const shapes = Object.entries(birth.shapes).map(([table, text]) => {
+  const shapes = Object.entries(startRecord.shapes).map(([table, text]) => {
     const name = table.split('.').at(-1) ?? ''
     const shape = JSON.parse(text) as Shape
     return [table, JSON.stringify({ ...shape, ids: { '': ids.get(name) }, altered: altered.get(name) })]
   })
-  return { ...birth, facts: Object.fromEntries(facts) as Birth['facts'], shapes: Object.fromEntries(shapes) as Birth['shapes'] } // prettier-ignore
+  return { ...startRecord, facts: Object.fromEntries(facts) as Birth['facts'], shapes: Object.fromEntries(shapes) as Birth['shapes'] } // prettier-ignore
 }

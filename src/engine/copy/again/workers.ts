@@ -20,7 +20,7 @@ export async function compareInWorkers(
 ): Promise<void> {
   const next = chunks[Symbol.asyncIterator]()
   let isEnded = false
-  const lane = async (worker: number): Promise<void> => {
+  const runWorker = async (worker: number): Promise<void> => {
     while (!isEnded && !isOver()) {
       if (waits(worker)) {
         await sleep(POLL_MS)
@@ -31,13 +31,13 @@ export async function compareInWorkers(
       else await body(value, worker)
     }
   }
-  const lanes = Array.from({ length: Math.max(1, most) }, async (_, i) => {
+  const running = Array.from({ length: Math.max(1, most) }, async (_, i) => {
     try {
-      await lane(i + 1)
+      await runWorker(i + 1)
     } finally {
       // Waiting workers must not wait for ever after one has failed.
       isEnded = true
     }
   })
-  for (const ended of await Promise.allSettled(lanes)) if (ended.status === 'rejected') throw ended.reason
+  for (const ended of await Promise.allSettled(running)) if (ended.status === 'rejected') throw ended.reason
 }

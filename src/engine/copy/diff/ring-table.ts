@@ -53,7 +53,7 @@ export async function diffRing(
   const outcome: DiffCounts = { ...NO_OUTCOME }
   const errors: SluiceError[] = []
   let next = 0
-  const lane = async (worker: number): Promise<void> => {
+  const runWorker = async (worker: number): Promise<void> => {
     while (next < table.ranges.length && !table.run.interrupt.stop.aborted) {
       const tokens = table.ranges[next++]
       if (tokens === undefined) return
@@ -65,9 +65,9 @@ export async function diffRing(
       table.run.emit(event)
     }
   }
-  const lanes = Math.max(1, Math.min(table.workers, table.ranges.length))
+  const count = Math.max(1, Math.min(table.workers, table.ranges.length))
   // Wait for all workers, even if one fails.
-  for (const ended of await Promise.allSettled(Array.from({ length: lanes }, (_, i) => lane(i + 1))))
+  for (const ended of await Promise.allSettled(Array.from({ length: count }, (_, i) => runWorker(i + 1))))
     if (ended.status === 'rejected') throw ended.reason
   const { plan } = table.sides
   if (!plan.sortsAlike && !table.run.interrupt.stop.aborted) await findExtraRows(table, outcome)

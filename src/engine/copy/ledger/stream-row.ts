@@ -26,7 +26,7 @@ export type StreamRow = {
   /** Options of `copy --follow`, as JSON: `follow RUN` continues with them. */
   readonly wishes: string
   /** Null until publication and replication slot exist. */
-  readonly birth: StreamStart | null
+  readonly startRecord: StreamStart | null
   /** Reasons why the stream is halted; otherwise empty. */
   readonly faults: readonly StreamFault[]
 }
@@ -36,7 +36,7 @@ export type StreamTable = {
   /** Name of the source's table, by `tableText`. */
   readonly source: string
   /** Number of the table's apply worker. */
-  readonly lane: number
+  readonly worker: number
   readonly state: StreamTableState
   /** Catch-up position: the table is live once this position is applied; null while the table is copied. */
   readonly fence: LogPosition | null
@@ -84,7 +84,7 @@ export function knownRows(counts: ChangeCounts | undefined): number | null {
 /** Progress of an apply worker. @property counts by name of the source's table */
 export type ApplyWorkerRow = {
   /** Number of the worker; 0 for the progress of all workers. */
-  readonly lane: number
+  readonly worker: number
   readonly position: string
   /** Number of target transactions that have advanced the position. */
   readonly batches: number
@@ -102,14 +102,14 @@ export const STREAM_COLUMNS = 'stream_id, status, source, source_identity, wishe
 
 /** @param row values of `STREAM_COLUMNS` */
 export function streamOf(row: SqlRow): StreamRow {
-  const [id, status, source, identity, options, birth, fault] = row
+  const [id, status, source, identity, options, startRecord, fault] = row
   return {
     id: String(id),
     status: String(status) as StreamStatus,
     source: String(source),
     sourceIdentity: String(identity),
     wishes: String(options),
-    birth: birth == null ? null : (JSON.parse(String(birth)) as StreamStart),
+    startRecord: startRecord == null ? null : (JSON.parse(String(startRecord)) as StreamStart),
     faults: fault == null ? [] : (JSON.parse(String(fault)) as readonly StreamFault[]),
   }
 }
@@ -118,9 +118,9 @@ export const APPLY_WORKER_COLUMNS = 'lane, log_position, batches, commit_ms, tra
 
 /** @param row values of `APPLY_WORKER_COLUMNS` */
 export function applyWorkerOf(row: SqlRow): ApplyWorkerRow {
-  const [lane, position, batches, commitMs, transactions, counts] = row
+  const [worker, position, batches, commitMs, transactions, counts] = row
   return {
-    lane: Number(lane),
+    worker: Number(worker),
     position: String(position),
     batches: Number(batches),
     commitMs: commitMs == null ? null : Number(commitMs),
@@ -136,18 +136,18 @@ export function applyWorkerOf(row: SqlRow): ApplyWorkerRow {
  * counted once
  */
 export function joinedApplyWorkers(
-  lanes: readonly ApplyWorkerRow[],
+  workers: readonly ApplyWorkerRow[],
   positions: { readonly position: (text: string) => LogPosition },
 ): ApplyWorkerRow {
-  const [first, ...others] = lanes
-  if (first === undefined) throw new Error('a stream has at least one lane')
+  const [first, ...others] = workers
+  if (first === undefined) throw new Error('a stream has at least one apply worker')
   const at = (text: string): LogPosition => positions.position(text)
   const last = others.reduce((behind, one) => (at(one.position) < at(behind.position) ? one : behind), first)
   return {
     ...last,
-    lane: 0,
-    batches: lanes.reduce((sum, { batches }) => sum + batches, 0),
-    transactions: lanes.reduce((sum, { transactions }) => sum + transactions, 0),
-    counts: Object.assign({}, ...lanes.map(({ counts }) => counts)) as ApplyWorkerRow['counts'],
+    worker: 0,
+    batches: workers.reduce((sum, { batches }) => sum + batches, 0),
+    transactions: workers.reduce((sum, { transactions }) => sum + transactions, 0),
+    counts: Object.assign({}, ...workers.map(({ counts }) => counts)) as ApplyWorkerRow['counts'],
   }
 }

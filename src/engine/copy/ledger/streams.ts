@@ -104,17 +104,17 @@ export class StreamLedger {
   }
 
   /** Call when publication and replication slot exist: the apply worker starts at the slot's position. */
-  async recordStart(id: string, birth: StreamStart): Promise<void> {
+  async recordStart(id: string, startRecord: StreamStart): Promise<void> {
     await this.database.batch([
       { sql: 'DELETE FROM migration_stream_lanes WHERE stream_id = ?', parameters: [id] },
       {
         sql: `INSERT INTO migration_stream_lanes (stream_id, lane, log_position, batches, transactions, counts, fence)
               SELECT stream_id, 0, ?, 0, 0, '{}', fence FROM migration_streams WHERE stream_id = ?`,
-        parameters: [birth.start, id],
+        parameters: [startRecord.start, id],
       },
       {
         sql: `UPDATE migration_streams SET status = 'active', birth = ? WHERE stream_id = ? AND owner = ?`,
-        parameters: [JSON.stringify(birth), id, this.#owner.id],
+        parameters: [JSON.stringify(startRecord), id, this.#owner.id],
       },
     ])
   }
@@ -131,10 +131,10 @@ export class StreamLedger {
   }
 
   /** Statement that replaces the stored start of a stream. Does nothing if another process has the stream. */
-  startStatement(id: string, birth: StreamStart): Statement {
+  startStatement(id: string, startRecord: StreamStart): Statement {
     return {
       sql: 'UPDATE migration_streams SET birth = ? WHERE stream_id = ? AND owner = ?',
-      parameters: [JSON.stringify(birth), id, this.#owner.id],
+      parameters: [JSON.stringify(startRecord), id, this.#owner.id],
     }
   }
 
@@ -145,18 +145,18 @@ export class StreamLedger {
    */
   resyncStatements(
     id: string,
-    birth: StreamStart,
+    startRecord: StreamStart,
     keys: readonly TableKey[],
-    lanes: readonly Pick<ApplyWorkerRow, 'lane' | 'counts'>[],
+    workers: readonly Pick<ApplyWorkerRow, 'worker' | 'counts'>[],
   ): readonly Statement[] {
     return [
       {
         sql: `UPDATE migration_streams SET status = 'active', fault = NULL, birth = ? WHERE stream_id = ? AND owner = ?`,
-        parameters: [JSON.stringify(birth), id, this.#owner.id],
+        parameters: [JSON.stringify(startRecord), id, this.#owner.id],
       },
-      ...lanes.map(({ lane, counts }): Statement => ({
+      ...workers.map(({ worker, counts }): Statement => ({
         sql: 'UPDATE migration_stream_lanes SET counts = ? WHERE stream_id = ? AND lane = ?',
-        parameters: [JSON.stringify(counts), id, lane],
+        parameters: [JSON.stringify(counts), id, worker],
       })),
       ...keys.flatMap((key): readonly Statement[] => [
         {
@@ -169,10 +169,10 @@ export class StreamLedger {
   }
 
   /** Query that returns a row if the stream has this start position. */
-  startQuery(id: string, birth: StreamStart): Statement {
+  startQuery(id: string, startRecord: StreamStart): Statement {
     return {
       sql: 'SELECT 1 FROM migration_streams WHERE stream_id = ? AND birth = ?',
-      parameters: [id, JSON.stringify(birth)],
+      parameters: [id, JSON.stringify(startRecord)],
     }
   }
 
@@ -207,17 +207,17 @@ export class StreamLedger {
       'SELECT schema_name, table_name, source_table, lane, state, fence_position FROM migration_stream_tables WHERE stream_id = ? ORDER BY schema_name, table_name',
       [id],
     )
-    return rows.map(([schema, name, source, lane, state, fence]) => ({
+    return rows.map(([schema, name, source, worker, state, fence]) => ({
       key: { schema: String(schema), name: String(name) },
       source: String(source),
-      lane: Number(lane),
+      worker: Number(worker),
       state: String(state) as StreamTableState,
       fence: fence == null ? null : positions.position(String(fence)),
     }))
   }
 
   /** Apply workers of the stream, by number. @throws SluiceError LEDGER_DAMAGED if the stream has none */
-  async lanes(id: string): Promise<readonly ApplyWorkerRow[]> {
+  async applyWorkers(id: string): Promise<readonly ApplyWorkerRow[]> {
     const sql = `SELECT ${APPLY_WORKER_COLUMNS} FROM migration_stream_lanes WHERE stream_id = ? ORDER BY lane`
     const rows = await this.database.all(sql, [id])
     if (rows.length > 0) return rows.map(applyWorkerOf)
@@ -230,7 +230,7 @@ export class StreamLedger {
    * Progress of the stream: position of its slowest apply worker, and counts of all. @throws SluiceError LEDGER_DAMAGED
    */
   async progress(id: string, positions: Positions): Promise<ApplyWorkerRow> {
-    return joinedApplyWorkers(await this.lanes(id), positions)
+    return joinedApplyWorkers(await this.applyWorkers(id), positions)
   }
 
   /** Position of a table's apply worker. @throws SluiceError LEDGER_DAMAGED */
@@ -239,8 +239,8 @@ export class StreamLedger {
       'SELECT lane FROM migration_stream_tables WHERE stream_id = ? AND schema_name = ? AND table_name = ?',
       [id, schema, name],
     )
-    const lanes = await this.lanes(id)
-    return (lanes.find(({ lane }) => lane === Number(row?.[0] ?? 0)) ?? lanes[0])?.position ?? ''
+    const applyWorkers = await this.applyWorkers(id)
+    return (applyWorkers.find(({ worker }) => worker === Number(row?.[0] ?? 0)) ?? applyWorkers[0])?.position ?? ''
   }
 
   /**
@@ -255,14 +255,14 @@ export class StreamLedger {
   ): Promise<void> {
     await this.database.batch([
       { sql: 'DELETE FROM migration_stream_lanes WHERE stream_id = ?', parameters: [id] },
-      ...rows.map(({ lane, position, batches, commitMs, transactions, counts }): Statement => ({
+      ...rows.map(({ worker, position, batches, commitMs, transactions, counts }): Statement => ({
         sql: `INSERT INTO migration_stream_lanes (stream_id, lane, log_position, batches, commit_ms, transactions, counts, fence)
               SELECT stream_id, ?, ?, ?, ?, ?, ?, fence FROM migration_streams WHERE stream_id = ?`,
-        parameters: [lane, position, batches, commitMs, transactions, JSON.stringify(counts), id],
+        parameters: [worker, position, batches, commitMs, transactions, JSON.stringify(counts), id],
       })),
-      ...workerOfTable.map(([{ schema, name }, lane]): Statement => ({
+      ...workerOfTable.map(([{ schema, name }, worker]): Statement => ({
         sql: 'UPDATE migration_stream_tables SET lane = ? WHERE stream_id = ? AND schema_name = ? AND table_name = ?',
-        parameters: [lane, id, schema, name],
+        parameters: [worker, id, schema, name],
       })),
     ])
   }

@@ -83,19 +83,19 @@ export class ApplyWorkers {
 
   /** True if `ApplyWorker.isShownBy` is true for all apply workers. */
   isShownBy(snapshot: VisibleTransactions): boolean {
-    return this.#workers.every((lane) => lane.isShownBy(snapshot))
+    return this.#workers.every((applyWorker) => applyWorker.isShownBy(snapshot))
   }
 
   /** Commit time of the oldest transaction that is not durable yet: ms since the epoch, source clock; null if none. */
   get oldestMs(): number | null {
-    const oldest = this.#workers.flatMap((lane) => lane.oldestMs ?? [])
+    const oldest = this.#workers.flatMap((applyWorker) => applyWorker.oldestMs ?? [])
     return oldest.length === 0 ? (this.#open?.at ?? null) : Math.min(...oldest)
   }
 
   /** Ms until waiting transactions are due if no change comes; null if none wait, or if one is open. */
   get dueMs(): number | null {
     if (this.#open !== null) return null
-    const due = this.#workers.flatMap((lane) => lane.dueMs ?? [])
+    const due = this.#workers.flatMap((applyWorker) => applyWorker.dueMs ?? [])
     return due.length === 0 ? null : Math.min(...due)
   }
 
@@ -109,7 +109,8 @@ export class ApplyWorkers {
         case 'begin':
           this.#open = change
           this.#counting = null
-          for (const [lane, part] of parts.entries()) if (change.commit >= (this.#from[lane] ?? 0n)) part.push(change)
+          for (const [worker, part] of parts.entries())
+            if (change.commit >= (this.#from[worker] ?? 0n)) part.push(change)
           break
         case 'insert':
         case 'update':
@@ -122,14 +123,14 @@ export class ApplyWorkers {
           else this.#distribute(parts, change.table, change)
           break
         case 'truncate':
-          for (const lane of new Set(change.tables.map((table) => this.#workerOfTable[table]))) {
-            const tables = change.tables.filter((table) => this.#workerOfTable[table] === lane)
+          for (const worker of new Set(change.tables.map((table) => this.#workerOfTable[table]))) {
+            const tables = change.tables.filter((table) => this.#workerOfTable[table] === worker)
             this.#distribute(parts, tables[0] ?? -1, { ...change, tables })
           }
           break
         case 'commit':
-          for (const [lane, part] of parts.entries())
-            part.push(lane === this.#counting ? change : { ...change, isCounted: false })
+          for (const [worker, part] of parts.entries())
+            part.push(worker === this.#counting ? change : { ...change, isCounted: false })
           this.#open = null
           break
         case 'idle':
@@ -139,7 +140,7 @@ export class ApplyWorkers {
           break
       }
     }
-    await this.#all((lane, at) => lane.take(parts[at] ?? []))
+    await this.#all((applyWorker, at) => applyWorker.take(parts[at] ?? []))
   }
 
   /** For a single apply worker: true if it has applied none of these changes, so all can be passed on as they are. */
@@ -161,25 +162,25 @@ export class ApplyWorkers {
 
   /** Makes complete transactions and positions durable. No effect within a transaction, or if everything is durable. */
   async commit(): Promise<void> {
-    if (this.#open === null) await this.#all((lane) => lane.commit())
+    if (this.#open === null) await this.#all((applyWorker) => applyWorker.commit())
   }
 
   /** As `commit`, only for apply workers in which transactions wait. */
   async commitTransactions(): Promise<void> {
     if (this.#open === null)
-      await this.#all(async (lane) => {
-        if (lane.hasTransactions) await lane.commit()
+      await this.#all(async (applyWorker) => {
+        if (applyWorker.hasTransactions) await applyWorker.commit()
       })
   }
 
   /** True if `ApplyWorker.hasUnknownTables` is true for any apply worker. */
   get hasUnknownTables(): boolean {
-    return this.#workers.some((lane) => lane.hasUnknownTables)
+    return this.#workers.some((applyWorker) => applyWorker.hasUnknownTables)
   }
 
   /** As `ApplyWorker.unknownTables`, for all apply workers. */
   get unknownTables(): readonly number[] {
-    return this.#workers.flatMap((lane) => lane.unknownTables)
+    return this.#workers.flatMap((applyWorker) => applyWorker.unknownTables)
   }
 
   /** As `ApplyWorker.noteRows`. */
@@ -189,12 +190,12 @@ export class ApplyWorkers {
 
   /** As `ApplyWorker.storeRowStates`, for all apply workers. */
   async storeRowStates(): Promise<void> {
-    await this.#all((lane) => lane.storeRowStates())
+    await this.#all((applyWorker) => applyWorker.storeRowStates())
   }
 
   /** Waits for the writes in progress; starts none. */
   async written(): Promise<void> {
-    await this.#all((lane) => lane.written())
+    await this.#all((applyWorker) => applyWorker.written())
   }
 
   /** Writes rows outside the stream, in a separate transaction, see `ApplyWorker.rewrite`. */
@@ -215,27 +216,27 @@ export class ApplyWorkers {
 
   /** Rolls back uncommitted changes; the apply workers cannot be used after that. */
   async giveUp(): Promise<void> {
-    await Promise.all(this.#workers.map((lane) => lane.giveUp()))
+    await Promise.all(this.#workers.map((applyWorker) => applyWorker.giveUp()))
   }
 
   #workerOf(table: number): ApplyWorker {
-    const lane = this.#workers[this.#workerOfTable[table] ?? -1]
-    if (lane === undefined) throw new Error(`the stream reports table ${table}, which is not followed`)
-    return lane
+    const worker = this.#workers[this.#workerOfTable[table] ?? -1]
+    if (worker === undefined) throw new Error(`the stream reports table ${table}, which is not followed`)
+    return worker
   }
 
   #distribute(parts: readonly Change[][], table: number, change: Change): void {
-    const lane = this.#workerOfTable[table] ?? -1
-    const part = parts[lane]
+    const worker = this.#workerOfTable[table] ?? -1
+    const part = parts[worker]
     if (part === undefined || this.#open === null)
       throw new Error(`a change of table ${table} belongs to no apply worker`)
-    this.#counting ??= lane
-    if (this.#open.commit < (this.#from[lane] ?? 0n)) return
+    this.#counting ??= worker
+    if (this.#open.commit < (this.#from[worker] ?? 0n)) return
     part.push(change)
   }
 
   /** Waits for all apply workers, also if one has failed. */
-  async #all(body: (lane: ApplyWorker, at: number) => Promise<void>): Promise<void> {
+  async #all(body: (applyWorker: ApplyWorker, at: number) => Promise<void>): Promise<void> {
     const ends = await Promise.allSettled(this.#workers.map(body))
     for (const end of ends) if (end.status === 'rejected') throw end.reason
   }

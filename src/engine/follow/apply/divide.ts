@@ -22,18 +22,18 @@ export async function divideApplyWorkers(
   tables: readonly FollowTable[],
   wanted: number,
 ): Promise<boolean> {
-  const rows = await ledger.lanes(stream)
+  const rows = await ledger.applyWorkers(stream)
   if (new Set(rows.map(({ position }) => position)).size > 1) return false
   const groups = wanted === 1 ? [[...tables.keys()]] : await joinedTables(tables, planned.from, run.interrupt.abort)
   const all = joinedApplyWorkers(rows, changes)
-  const lanes = spreadGroups(groups, tables, all.counts, wanted)
+  const workers = spreadGroups(groups, tables, all.counts, wanted)
   const stored = await ledger.tables(stream, changes)
-  const isSo = tables.every(({ name }, at) => stored.find(({ source }) => source === name)?.lane === lanes[at])
-  if (!isSo || rows.length !== new Set(lanes).size) {
+  const isSo = tables.every(({ name }, at) => stored.find(({ source }) => source === name)?.worker === workers[at])
+  if (!isSo || rows.length !== new Set(workers).size) {
     await ledger.divide(
       stream,
-      tables.map(({ key }, at) => [key, lanes[at] ?? 0]),
-      rowsOf(lanes, tables, all),
+      tables.map(({ key }, at) => [key, workers[at] ?? 0]),
+      rowsOf(workers, tables, all),
     )
   }
   return true
@@ -71,13 +71,13 @@ export function spreadGroups(
   }
   const weighed = groups.map((group) => ({ group, sum: group.reduce((sum, at) => sum + weight(at), 0) }))
   const loads = Array.from({ length: Math.min(wanted, groups.length) }, () => 0)
-  const lanes = tables.map(() => 0)
+  const workers = tables.map(() => 0)
   for (const { group, sum } of weighed.toSorted((a, b) => b.sum - a.sum)) {
-    const lane = loads.indexOf(Math.min(...loads))
-    loads[lane] = (loads[lane] ?? 0) + sum
-    for (const at of group) lanes[at] = lane
+    const worker = loads.indexOf(Math.min(...loads))
+    loads[worker] = (loads[worker] ?? 0) + sum
+    for (const at of group) workers[at] = worker
   }
-  return lanes
+  return workers
 }
 
 /** First ledger row of each apply worker: the change counts of its tables. Worker 0 also gets the transaction count. */
@@ -88,16 +88,16 @@ function rowsOf(
 ): readonly ApplyWorkerRow[] {
   return [...new Set(workers)]
     .toSorted((a, b) => a - b)
-    .map((lane) => ({
-      lane,
+    .map((worker) => ({
+      worker,
       position: all.position,
       batches: 0,
       commitMs: all.commitMs,
-      transactions: lane === 0 ? all.transactions : 0,
+      transactions: worker === 0 ? all.transactions : 0,
       counts: Object.fromEntries(
         tables.flatMap(({ name }, at): [string, ChangeCounts][] => {
           const found = all.counts[name]
-          return workers[at] === lane && found !== undefined ? [[name, found]] : []
+          return workers[at] === worker && found !== undefined ? [[name, found]] : []
         }),
       ),
     }))

@@ -21,7 +21,7 @@ export type LoopParts = ProvingParts & {
   /** Rows to which changes are applied, by name of a partly copied table. */
   readonly parts: ReadonlyMap<string, CopiedRanges>
   /** Divides the stream again. @returns false if its apply workers are at different positions */
-  readonly divide: (lanes: number) => Promise<boolean>
+  readonly divide: (workers: number) => Promise<boolean>
   readonly fireTriggers: boolean
   readonly steering: Steering
   /** The run under which repairs are recorded. */

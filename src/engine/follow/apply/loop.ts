@@ -54,10 +54,10 @@ export class FollowLoop {
   readonly #signOffs: SignOffLedger
   #askedAt = -Infinity
 
-  constructor(parts: LoopParts, birth: StreamStart, goal: LoopGoal) {
+  constructor(parts: LoopParts, startRecord: StreamStart, goal: LoopGoal) {
     this.#parts = parts
     this.#goal = goal
-    this.#wholeness = new StreamVerifier(parts, birth)
+    this.#wholeness = new StreamVerifier(parts, startRecord)
     this.#rowChecks = new RowChecks(parts)
     this.#failures = new ReportedFailures(parts.run.emit, undefined, (error) => sideOf(error, parts))
     this.#signOffs = new SignOffLedger(parts.database)
@@ -78,9 +78,9 @@ export class FollowLoop {
         const end = await this.#session(telling)
         if (end !== null) return end
         attempt = 0
-        this.#wholeness.lane = null
+        this.#wholeness.applyWorkers = null
       } catch (thrown) {
-        this.#wholeness.lane = null
+        this.#wholeness.applyWorkers = null
         const said = asSluiceError(thrown)
         if (said.code === 'STREAM_HALTED' && said.where !== undefined) await this.#wholeness.haltForChange(said)
         const error = said.code === 'SLOT_LOST' ? await this.#wholeness.explain(said) : said
@@ -131,17 +131,17 @@ export class FollowLoop {
       { rate: () => steering.rateNow, isPaused: () => steering.isPaused, clock },
     )
     side.confirmTo((position) => source.confirm(position))
-    const lane = side.workers
+    const applyWorkers = side.workers
     // Confirm at once: an earlier run may have ended before it did so, and later calls come only with new changes.
-    source.confirm(lane.applied)
-    this.#wholeness.lane = lane
-    await this.#rowChecks.checkNow(lane)
+    source.confirm(applyWorkers.applied)
+    this.#wholeness.applyWorkers = applyWorkers
+    await this.#rowChecks.checkNow(applyWorkers)
     const everyMs = this.#goal.equal || this.#goal.watch !== null ? null : this.#goal.proveEveryMs
     await using proving = new Proving(this.#parts, everyMs)
-    const end = await this.#follow(lane, source, proving, telling)
+    const end = await this.#follow(applyWorkers, source, proving, telling)
     // After a cutover, users write to the target, so do not check the target.
     if (end !== null && this.#goal.watch === null) {
-      await this.#rowChecks.checkNow(lane)
+      await this.#rowChecks.checkNow(applyWorkers)
       await opened.passed?.()
     }
     return end
@@ -152,7 +152,7 @@ export class FollowLoop {
     const { states, ledger, stream, changes, tables } = this.#parts
     const stored = await ledger.tables(stream, changes)
     states.load(tables, stored, this.#parts.parts)
-    return tables.map(({ name }) => stored.find(({ source }) => source === name)?.lane ?? 0)
+    return tables.map(({ name }) => stored.find(({ source }) => source === name)?.worker ?? 0)
   }
 
   get #requestedWorkers(): number | null {
@@ -160,7 +160,7 @@ export class FollowLoop {
   }
 
   async #follow(
-    lane: ApplyWorkers,
+    applyWorkers: ApplyWorkers,
     source: PacedStream,
     proving: Proving,
     telling: ProgressReporter,
@@ -171,71 +171,76 @@ export class FollowLoop {
     for (;;) {
       throwIfAborted(this.#parts.run.interrupt.abort)
       if (steering.stop.aborted) {
-        await lane.commit()
-        return this.#end('stopped', lane)
+        await applyWorkers.commit()
+        return this.#end('stopped', applyWorkers)
       }
-      if (this.#requestedWorkers !== this.#workersApplied && lane.isBoundary && lane.isAtOnePosition) {
-        await lane.commit()
+      if (this.#requestedWorkers !== this.#workersApplied && applyWorkers.isBoundary && applyWorkers.isAtOnePosition) {
+        await applyWorkers.commit()
         return null
       }
-      if (this.#goal.watch?.mustEnd() === true && lane.isBoundary) {
-        await lane.commit()
-        return this.#end('reached', lane)
+      if (this.#goal.watch?.mustEnd() === true && applyWorkers.isBoundary) {
+        await applyWorkers.commit()
+        return this.#end('reached', applyWorkers)
       }
-      if (steering.isPaused && lane.isBoundary) {
-        await lane.commit()
+      if (steering.isPaused && applyWorkers.isBoundary) {
+        await applyWorkers.commit()
         // While paused, no transaction begins: this read only shows whether changes wait.
-        await lane.take(await source.next(WAIT_MS))
+        await applyWorkers.take(await source.next(WAIT_MS))
       } else {
-        const changes = await source.next(Math.min(lane.dueMs ?? WAIT_MS, WAIT_MS))
-        await lane.take(changes)
+        const changes = await source.next(Math.min(applyWorkers.dueMs ?? WAIT_MS, WAIT_MS))
+        await applyWorkers.take(changes)
         if (!this.#ran) this.#failures.passed('the stream continues')
         this.#ran = true
-        if (changes.length === 0 && lane.hasTransactions) await lane.commitTransactions()
+        if (changes.length === 0 && applyWorkers.hasTransactions) await applyWorkers.commitTransactions()
         if (
-          lane.isBoundary &&
+          applyWorkers.isBoundary &&
           !source.isHolding &&
           clock.ticks() - waitingAt >= (this.#rowsWait ? KNOWN_WAITING_MS : WAITING_MS)
         ) {
-          await this.repairWaiting(lane, source)
+          await this.repairWaiting(applyWorkers, source)
           waitingAt = clock.ticks()
         }
         const { equal: wantsEqual, signOff: wantsSignOff, watch, position: wantsPosition } = this.#goal
         const waits = wantsEqual || wantsSignOff !== null || watch !== null
         const wanted = states.some('catchup') || wantsPosition !== null || (waits && !proving.isComparing)
-        if (!lane.isSettled && !lane.hasTransactions && (wanted || clock.ticks() - idleAt >= IDLE_MS)) {
-          await lane.commit()
+        if (!applyWorkers.isSettled && !applyWorkers.hasTransactions && (wanted || clock.ticks() - idleAt >= IDLE_MS)) {
+          await applyWorkers.commit()
           idleAt = clock.ticks()
         }
-        if (wanted && !lane.isSettled) source.ask()
-        await this.#rowChecks.checkIfDue(lane)
-        if (lane.isSettled) await this.#buildLacking()
-        if (lane.isSettled) await this.#advance(lane)
+        if (wanted && !applyWorkers.isSettled) source.ask()
+        await this.#rowChecks.checkIfDue(applyWorkers)
+        if (applyWorkers.isSettled) await this.#buildLacking()
+        if (applyWorkers.isSettled) await this.#advance(applyWorkers)
         const { position } = this.#goal
         // If `verify` returns false, only changes after the goal can show whether changes were lost. Apply these, too:
         // move the goal to the newest position.
         if (
-          lane.isSettled &&
+          applyWorkers.isSettled &&
           (states.all('live') || states.isPartlyApplied) &&
           position !== null &&
-          lane.applied >= (moved ?? position)
+          applyWorkers.applied >= (moved ?? position)
         ) {
-          await this.repairWaiting(lane, source)
+          await this.repairWaiting(applyWorkers, source)
           if (this.#rowsWait) continue
-          if (await this.#wholeness.verify()) return this.#end('reached', lane)
+          if (await this.#wholeness.verify()) return this.#end('reached', applyWorkers)
           moved = await this.#parts.changes.fence(this.#parts.run.interrupt.abort)
         }
-        if (lane.isSettled && states.all('live') && !source.isHolding && (await this.#isProved(lane, source, proving)))
-          return this.#end('reached', lane)
+        if (
+          applyWorkers.isSettled &&
+          states.all('live') &&
+          !source.isHolding &&
+          (await this.#isProved(applyWorkers, source, proving))
+        )
+          return this.#end('reached', applyWorkers)
       }
       if (clock.ticks() - verifyAt >= VERIFY_MS) {
         await this.#wholeness.verify()
         verifyAt = clock.ticks()
       }
-      await telling.round(lane, source, this.#wholeness.startRecord)
-      if (this.#parts.alerts?.mustEndRun === true && lane.isBoundary) {
-        await lane.commit()
-        return this.#end('alerted', lane)
+      await telling.round(applyWorkers, source, this.#wholeness.startRecord)
+      if (this.#parts.alerts?.mustEndRun === true && applyWorkers.isBoundary) {
+        await applyWorkers.commit()
+        return this.#end('alerted', applyWorkers)
       }
     }
   }
@@ -244,17 +249,17 @@ export class FollowLoop {
    * Compares all rows if that is due. Then calls the watch, unless changes are held back: there is no common snapshot
    * then. @returns true to end the run
    */
-  async #isProved(lane: ApplyWorkers, source: PacedStream, proving: Proving): Promise<boolean> {
+  async #isProved(applyWorkers: ApplyWorkers, source: PacedStream, proving: Proving): Promise<boolean> {
     const { equal, signOff, watch } = this.#goal
-    const round = await this.#prove(lane, source, proving)
+    const round = await this.#prove(applyWorkers, source, proving)
     if (round !== null && (round.request === null ? equal && round.isEqual : round.request.id === signOff)) return true
-    return watch !== null && !source.isHolding && (await this.#callWatch(watch, lane, source))
+    return watch !== null && !source.isHolding && (await this.#callWatch(watch, applyWorkers, source))
   }
 
   /** Calls the watch. @returns true if its answer ends the run */
-  async #callWatch(watch: Watch, lane: ApplyWorkers, source: PacedStream): Promise<boolean> {
-    if (!lane.isSettled || this.#rowsWait) return false
-    const sides = { lane, stream: source.unpaced, signal: this.#parts.run.interrupt.abort }
+  async #callWatch(watch: Watch, applyWorkers: ApplyWorkers, source: PacedStream): Promise<boolean> {
+    if (!applyWorkers.isSettled || this.#rowsWait) return false
+    const sides = { applyWorkers, stream: source.unpaced, signal: this.#parts.run.interrupt.abort }
     const answer = await watch.between({
       ...sides,
       fence: this.#parts.fence,
@@ -267,7 +272,7 @@ export class FollowLoop {
   }
 
   /** @returns the round that has just ended; null if none has */
-  async #prove(lane: ApplyWorkers, source: PacedStream, proving: Proving): Promise<ProvingRound | null> {
+  async #prove(applyWorkers: ApplyWorkers, source: PacedStream, proving: Proving): Promise<ProvingRound | null> {
     const { proveEveryMs, watch } = this.#goal
     const equal = this.#goal.equal || (watch !== null && this.#proof === null)
     if (proving.isFree && !this.#rowsWait && this.#unconfirmed === null) {
@@ -280,12 +285,12 @@ export class FollowLoop {
           this.#proof = null
           await watch?.prepare()
         }
-        await proving.begin(lane, source.unpaced, request, () => {
+        await proving.begin(applyWorkers, source.unpaced, request, () => {
           if (request === null) watch?.touched.begin()
         })
       }
     }
-    const round = lane.isSettled ? (this.#unconfirmed ?? (await proving.ended())) : null
+    const round = applyWorkers.isSettled ? (this.#unconfirmed ?? (await proving.ended())) : null
     if (round === null) return null
     if ('refused' in round) {
       await this.#refuse(round)
@@ -307,7 +312,7 @@ export class FollowLoop {
     if (round.isEqual) {
       this.#provedAt = round.position
       this.#proof = round
-    } else await this.repairWaiting(lane, source)
+    } else await this.repairWaiting(applyWorkers, source)
     return round
   }
 
@@ -329,12 +334,12 @@ export class FollowLoop {
   }
 
   /** Reads waiting rows of live tables again, if both sides can have a common snapshot. */
-  async repairWaiting(lane: ApplyWorkers, source: PacedStream): Promise<void> {
+  async repairWaiting(applyWorkers: ApplyWorkers, source: PacedStream): Promise<void> {
     // With held-back changes there is no common snapshot of both sides.
     if (source.isHolding) return
     const waiting = await waitingTables(this.#parts)
     this.#rowsWait = waiting.length > 0
-    if (this.#rowsWait) this.#rowsWait = !(await repairWaiting(waiting, this.#parts, lane, source))
+    if (this.#rowsWait) this.#rowsWait = !(await repairWaiting(waiting, this.#parts, applyWorkers, source))
   }
 
   #end(why: LoopEnd['why'], { row, applied }: ApplyWorkers): LoopEnd {
@@ -351,14 +356,14 @@ export class FollowLoop {
   }
 
   /** Rereads waiting rows of tables that have caught up, builds their indexes and constraints, then makes them live. */
-  async #advance(lane: ApplyWorkers): Promise<void> {
+  async #advance(applyWorkers: ApplyWorkers): Promise<void> {
     const { states, tables, stream, ledger, changes, run, build } = this.#parts
-    const reached = (): readonly number[] => states.reached(lane.applied)
+    const reached = (): readonly number[] => states.reached(applyWorkers.applied)
     if (reached().length === 0) return
     for (const at of reached()) {
       const table = tables[at]
       if (table === undefined) continue
-      const again = await rereadRows(lane, stream, table, at, { ...this.#parts, signal: run.interrupt.abort })
+      const again = await rereadRows(applyWorkers, stream, table, at, { ...this.#parts, signal: run.interrupt.abort })
       if (again === null) continue
       states.catchUp(at, again.position, again.keys)
       run.emit({
@@ -377,12 +382,12 @@ export class FollowLoop {
       stream,
       ready.flatMap((at) => tables[at]?.key ?? []),
       'live',
-      changes.text(lane.applied),
+      changes.text(applyWorkers.applied),
     )
     for (const at of ready) {
       states.live(at)
       const table = tables[at]?.name ?? ''
-      run.emit({ type: 'follow.table', table, state: 'live', position: changes.text(lane.applied) })
+      run.emit({ type: 'follow.table', table, state: 'live', position: changes.text(applyWorkers.applied) })
     }
   }
 

@@ -42,7 +42,7 @@ export async function openApplyWorkers(request: ApplyWorkersRequest): Promise<Op
     touched,
     signal,
   } = request
-  const rows = await ledger.lanes(stream)
+  const rows = await ledger.applyWorkers(stream)
   const writers: ChangeWriter[] = []
   let opened: ApplyWorkers | null = null
   const close = async (): Promise<void> => {
@@ -66,18 +66,18 @@ export async function openApplyWorkers(request: ApplyWorkersRequest): Promise<Op
     }
     const each = rows.map((row, at) => {
       const writer = writers[at] as ChangeWriter
-      const held = { stream, lane: row.lane, fence }
+      const held = { stream, worker: row.worker, fence }
       // Tables whose row count has a known lower bound. Triggers of the target may delete rows of any table, and rows
       // that a copy writes outside the stream are not counted.
       const known = fireTriggers
         ? []
         : [...tables.keys()].filter(
-            (table) => applyWorkerOf[table] === row.lane && states.isApplied(table) && states.part(table) === null,
+            (table) => applyWorkerOf[table] === row.worker && states.isApplied(table) && states.part(table) === null,
           )
       const parts = { confirm, writer, database, ledger, held, row, tables, known, states, positions, clock }
       return new ApplyWorker(touched === undefined ? parts : { ...parts, touched })
     })
-    const places = applyWorkerOf.map((lane) => rows.findIndex((row) => row.lane === lane))
+    const places = applyWorkerOf.map((worker) => rows.findIndex((row) => row.worker === worker))
     const workers = new ApplyWorkers(each, places, positions, database)
     opened = workers
     return {

@@ -79,7 +79,7 @@ export function refuseUnfitStream({ from, stream, run }: Pick<RequestedRepair, '
 }
 
 /** Refuses a stream that is halted, has ended or has not begun. @throws SluiceError STREAM_HALTED, SLOT_LOST */
-export function refuseInactiveStream({ id, status, birth, faults }: StreamRow, run: CopyRun): void {
+export function refuseInactiveStream({ id, status, startRecord, faults }: StreamRow, run: CopyRun): void {
   if (status === 'halted') throw reportedHalt(id, faults, run)
   if (status === 'ended') {
     throw new SluiceError('STREAM_HALTED', `stream ${id} has ended`, {
@@ -87,7 +87,7 @@ export function refuseInactiveStream({ id, status, birth, faults }: StreamRow, r
       hint: 'remove --run: sluice diff --fix then repairs the rows itself',
     })
   }
-  if (birth !== null) return
+  if (startRecord !== null) return
   throw new SluiceError('STREAM_HALTED', `stream ${id} has not begun yet`, {
     hint: `resume it first: sluice follow ${id}`,
   })

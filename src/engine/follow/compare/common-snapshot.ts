@@ -32,7 +32,7 @@ export type SnapshotParts = {
   readonly from: CopyStore
   readonly to: CopyStore
   readonly changes: ChangeSource
-  readonly lane: ApplyWorkers
+  readonly applyWorkers: ApplyWorkers
   readonly stream: ChangeStream
   readonly clock: Clock
   readonly signal: AbortSignal
@@ -91,9 +91,9 @@ export async function atSnapshot<T>(
  * For a stream that reads by snapshots: applies everything that its next view shows. The stream reads newer changes
  * only when it is asked for them.
  */
-async function applyShown(stream: SnapshotStream, { lane }: SnapshotParts): Promise<SourceView | null> {
-  await lane.commit()
-  return await stream.snapshot((changes) => lane.take(changes))
+async function applyShown(stream: SnapshotStream, { applyWorkers }: SnapshotParts): Promise<SourceView | null> {
+  await applyWorkers.commit()
+  return await stream.snapshot((changes) => applyWorkers.take(changes))
 }
 
 async function whileHalted<T>(
@@ -101,24 +101,24 @@ async function whileHalted<T>(
   source: SourceView,
   body: () => Promise<T>,
 ): Promise<{ readonly value: T; readonly position: LogPosition; readonly pauseMs: number } | NoSnapshot> {
-  const { changes, lane, stream, clock, signal } = parts
+  const { changes, applyWorkers, stream, clock, signal } = parts
   if (reportsSnapshots(stream)) {
     const since = clock.ticks()
-    await lane.commit()
+    await applyWorkers.commit()
     const value = await body()
-    return { value, position: lane.applied, pauseMs: Math.round(clock.ticks() - since) }
+    return { value, position: applyWorkers.applied, pauseMs: Math.round(clock.ticks() - since) }
   }
   const snapshot = snapshotOf(source.point.view)
   if (snapshot === null) throw new Error(`the source has no snapshot that names transactions: ${source.point.view}`)
-  const halt = new SnapshotFilter(snapshot, lane, clock)
+  const halt = new SnapshotFilter(snapshot, applyWorkers, clock)
   const why = await halt.run(parts, await changes.fence(signal))
   if (why !== null) {
     await halt.release()
     return why
   }
-  await lane.commit()
+  await applyWorkers.commit()
   const value = await body()
-  const position = lane.applied
+  const position = applyWorkers.applied
   await halt.release()
   return { value, position, pauseMs: halt.pauseMs }
 }
@@ -133,9 +133,9 @@ class SnapshotFilter {
   #since: number | null = null
   pauseMs = 0
 
-  constructor(snapshot: VisibleTransactions, lane: ApplyWorkers, clock: Clock) {
+  constructor(snapshot: VisibleTransactions, applyWorkers: ApplyWorkers, clock: Clock) {
     this.#snapshot = snapshot
-    this.#applyWorkers = lane
+    this.#applyWorkers = applyWorkers
     this.#clock = clock
   }
 

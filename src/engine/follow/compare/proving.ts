@@ -105,7 +105,7 @@ export class Proving implements AsyncDisposable {
    * @returns false if there was no common snapshot: a second attempt may succeed
    */
   async begin(
-    lane: ApplyWorkers,
+    applyWorkers: ApplyWorkers,
     stream: ChangeStream,
     request: SignOffRequest | null = null,
     atSnapshot: () => void = () => undefined,
@@ -115,7 +115,7 @@ export class Proving implements AsyncDisposable {
       from,
       to,
       changes,
-      lane,
+      applyWorkers,
       stream,
       clock,
       signal: run.interrupt.abort,

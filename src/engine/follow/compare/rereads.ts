@@ -58,7 +58,7 @@ export type Reread = {
  * @returns null if no row waited to be read
  */
 export async function rereadRows(
-  lane: ApplyWorkers,
+  applyWorkers: ApplyWorkers,
   stream: string,
   table: FollowTable,
   at: number,
@@ -73,13 +73,13 @@ export async function rereadRows(
     if (waiting.length === 0) return reached === null ? null : { keys: read, repaired, position: reached }
     await using view = await from.source(signal)
     const snapshot = snapshotOf(view.point.view)
-    if (snapshot !== null && !lane.isShownBy(snapshot)) {
+    if (snapshot !== null && !applyWorkers.isShownBy(snapshot)) {
       await sleep(AGAIN_MS)
       continue
     }
     const fence = await changes.fence(signal)
     const found = await readAgain(view, waiting, table, rereadContext)
-    await lane.rewrite(at, found.puts, found.gone, [
+    await applyWorkers.rewrite(at, found.puts, found.gone, [
       ...found.repairs,
       ...ledger.rereads.done(waiting.map(({ id }) => id)),
       ledger.stateStatement(stream, table.key, 'catchup', changes.text(fence)),
@@ -100,7 +100,7 @@ export async function rereadRows(
  */
 export async function repairRows(
   view: SourceView,
-  lane: ApplyWorkers,
+  applyWorkers: ApplyWorkers,
   stream: string,
   table: FollowTable,
   at: number,
@@ -116,7 +116,7 @@ export async function repairRows(
   const places = rowKeyPositions(table)
   const keyOf = (row: Row): Row => places.map((place) => row[place] ?? null)
   const unsure = left.filter((row) => part?.of(row) === 'unsure').map((row) => keyOf(row).map(keyPart))
-  await lane.rewrite(
+  await applyWorkers.rewrite(
     at,
     there,
     [...gone, ...left.map(keyOf)],

@@ -72,19 +72,19 @@ export async function resyncTables(
   { database, owner, run, restarts, stopping }: FollowingParts,
   { changes, target }: StreamSides,
   ledger: StreamLedger,
-  { id, birth }: { readonly id: string; readonly birth: StreamStart },
+  { id, startRecord }: { readonly id: string; readonly startRecord: StreamStart },
   tables: readonly FollowTable[],
   recopied: ReadonlySet<string>,
 ): Promise<StreamStart> {
   const found = tables.filter(({ name }) => recopied.has(name))
-  if (found.length === 0 || changes.renew === undefined) return birth
+  if (found.length === 0 || changes.renew === undefined) return startRecord
   // Nothing is emptied yet: a stop need not wait for other sessions' transactions.
   const signal = AbortSignal.any([run.interrupt.abort, stopping])
   const keys = found.map(({ key }) => key)
   await ledger.noteState(id, keys, 'resync', null)
   const { position } = await ledger.progress(id, changes)
   const renewed = await changes.renew(
-    birth,
+    startRecord,
     found.map(({ source }) => source),
     changes.position(position),
     signal,
@@ -95,8 +95,8 @@ export async function resyncTables(
     await new ChunkLedger(database, key, owner).retireAll('resync', null)
     await runs.forgetPlan(key)
   }
-  const lanes = (await ledger.lanes(id)).map(({ lane, counts }) => ({
-    lane,
+  const workers = (await ledger.applyWorkers(id)).map(({ worker, counts }) => ({
+    worker,
     counts: Object.fromEntries(
       Object.entries(counts).map(([name, own]) => [
         name,
@@ -104,7 +104,7 @@ export async function resyncTables(
       ]),
     ),
   }))
-  const noted = [...ledger.resyncStatements(id, renewed, keys, lanes), ...(restarts?.notes('resync', keys) ?? [])]
+  const noted = [...ledger.resyncStatements(id, renewed, keys, workers), ...(restarts?.notes('resync', keys) ?? [])]
   const there = found.filter(({ plan }) => !plan.create)
   if (there.length === 0) await database.batch(noted)
   else await emptyTables(there, target, noted, ledger.startQuery(id, renewed), run)

@@ -34,7 +34,7 @@ export async function waitingTables({ states, ledger, stream, tables }: LoopPart
 export async function repairWaiting(
   waiting: readonly Waiting[],
   parts: LoopParts,
-  lane: ApplyWorkers,
+  applyWorkers: ApplyWorkers,
   source: PacedStream,
 ): Promise<boolean> {
   const { states, stream, changes, run } = parts
@@ -43,13 +43,17 @@ export async function repairWaiting(
     const repaired: Repaired[] = []
     for (const [at, table] of waiting) {
       const part = states.part(at)
-      const { read, mended: changed } = await repairRows(view, lane, stream, table, at, { ...parts, signal, part })
+      const { read, mended: changed } = await repairRows(view, applyWorkers, stream, table, at, {
+        ...parts,
+        signal,
+        part,
+      })
       const state = part === null ? 'live' : 'copying'
       if (read > 0) repaired.push({ table: table.name, state, reread: String(read), mended: String(changed) })
     }
     return repaired
   }
-  const got = await atSnapshot({ ...parts, lane, stream: source.unpaced, signal }, repair)
+  const got = await atSnapshot({ ...parts, applyWorkers, stream: source.unpaced, signal }, repair)
   if (typeof got === 'string') return false
   for (const one of got.value) run.emit({ type: 'follow.table', position: changes.text(got.position), ...one })
   return true

@@ -246,9 +246,9 @@ export class AttemptSchedule {
   }
 
   /** True if the lag is small enough. Measures how long the stream takes to apply what the source has just written. */
-  async #isNear({ lane }: AppliedState): Promise<boolean> {
+  async #isNear({ applyWorkers }: AppliedState): Promise<boolean> {
     const { clock, changes, signal, checks } = this.#parts
-    if (this.#written !== null && lane.applied >= this.#written.position) {
+    if (this.#written !== null && applyWorkers.applied >= this.#written.position) {
       this.#lagMs = Math.round(clock.ticks() - this.#written.at)
       this.#written = null
     }

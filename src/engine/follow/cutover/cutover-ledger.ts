@@ -20,7 +20,7 @@ export type ReverseStream = {
   /** The options of an equivalent `copy --follow`, JSON. */
   readonly wishes: string
   /** Start record of the stream. */
-  readonly birth: StreamStart
+  readonly startRecord: StreamStart
   /** Start position. */
   readonly position: string
   /** The old table, as the ledger names tables of the target. */
@@ -165,12 +165,12 @@ export class CutoverLedger {
   /** Inserts a stream whose only table already holds all rows, and that no program runs yet. */
   #begun(id: string, next: ReverseStream, tool: string): readonly Statement[] {
     const now = this.#now
-    const { source, sourceIdentity, wishes, birth, position, key, sourceTable } = next
+    const { source, sourceIdentity, wishes, startRecord, position, key, sourceTable } = next
     return [
       {
         sql: `INSERT INTO migration_streams (stream_id, status, run_id, source, source_identity, wishes, birth, tool, created_ms, fence)
               VALUES (?, 'active', ?, ?, ?, ?, ?, ?, ${now}, 1)`,
-        parameters: [id, this.#owner.runId, source, sourceIdentity, wishes, JSON.stringify(birth), tool],
+        parameters: [id, this.#owner.runId, source, sourceIdentity, wishes, JSON.stringify(startRecord), tool],
       },
       {
         sql: `INSERT INTO migration_stream_tables (stream_id, schema_name, table_name, source_table, lane, state, fence_position, changed_ms)

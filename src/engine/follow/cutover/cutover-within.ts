@@ -49,7 +49,7 @@ export type ClosingFacts = {
   /** Fencing token under which this program owns the earlier stream. */
   readonly fence: number
   /** Start record of the reverse stream. */
-  readonly birth: StreamStart
+  readonly startRecord: StreamStart
   /** Position up to which the earlier stream is applied; `position` is where the reverse stream starts. */
   readonly applied: string
   readonly position: string
@@ -110,7 +110,7 @@ export class CutoverWithin extends CutoverWatch<CutoverFacts> {
     this.tried++
     const asked = clock.ticks()
     const lockTimeoutMs = Math.max(1, Math.min(LOCK_MS, Math.floor(pauseLimitMs / 2)))
-    await using attempt = await switches.open(request, { lockTimeoutMs, budgetMs: pauseLimitMs }, limit.signal)
+    await using attempt = await switches.open(request, { lockTimeoutMs, pauseLimitMs }, limit.signal)
     if (attempt === null) {
       this.approach.waits.add(clock.ticks() - asked)
       const detail = `other sessions lock the table: try ${this.tried} was given up after ${Math.round(clock.ticks() - asked)} ms`
@@ -172,18 +172,18 @@ export class CutoverWithin extends CutoverWatch<CutoverFacts> {
    * @returns facts that the commit writes to the ledger; null if the time is over
    */
   async #prepared(
-    { lane, stream, fence, proof }: AppliedState,
+    { applyWorkers, stream, fence, proof }: AppliedState,
     attempt: SwitchAttempt,
     { made, findings, furthest }: AttemptReady,
   ): Promise<ClosingFacts | 'prove' | 'no way back' | null> {
     const { changes, pauseLimitMs, source, identity, report } = this.#parts
     const isOver = (): boolean => attempt.waitedMs() > pauseLimitMs
-    while (!(lane.isBoundary && lane.taken >= attempt.fence)) {
+    while (!(applyWorkers.isBoundary && applyWorkers.taken >= attempt.fence)) {
       if (isOver()) return null
       stream.ask()
-      await lane.take(await stream.next(NEXT_MS))
+      await applyWorkers.take(await stream.next(NEXT_MS))
     }
-    await lane.commit()
+    await applyWorkers.commit()
     const keys = this.touched.keys(0)
     if (keys === null || proof === null || this.#mark === null) {
       report('released', 'all rows were removed at once while other sessions waited: all are compared once more')
@@ -208,15 +208,15 @@ export class CutoverWithin extends CutoverWatch<CutoverFacts> {
     this.isComparing = false
     this.#currentStep = 'recreating objects that depend on the table'
     const exchanged = await attempt.exchange(furthest)
-    const birth = await attempt.startRecord(made.slot, made.start, [source])
-    if (birth === null) return 'no way back'
+    const startRecord = await attempt.startRecord(made.slot, made.start, [source])
+    if (startRecord === null) return 'no way back'
     const position = changes.text(await attempt.position())
     if (isOver()) return null
     const pauseMs = Math.round(attempt.waitedMs())
     return {
       fence,
-      birth,
-      applied: changes.text(lane.applied),
+      startRecord,
+      applied: changes.text(applyWorkers.applied),
       position,
       pauseMs: Math.max(this.approach.waits.longestMs, pauseMs),
       waitedMs: this.approach.waits.totalMs + pauseMs,

@@ -119,7 +119,7 @@ export async function cleanUp(
   run: CopyRun,
 ): Promise<string> {
   const before = await streamNamed(database, stream)
-  const name = before?.birth?.slot ?? streamName(stream)
+  const name = before?.startRecord?.slot ?? streamName(stream)
   await changes.end(name, run.interrupt.abort)
   await ledger.done(id)
   return name

@@ -11,7 +11,7 @@ import { followTable, ledgerKey, sourceOf } from '../stream/followed-table.ts'
 import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 
 /** Slot, start position and start record of a reverse stream. */
-export type CreatedStream = { readonly slot: string; readonly start: string; readonly birth: StreamStart }
+export type CreatedStream = { readonly slot: string; readonly start: string; readonly startRecord: StreamStart }
 
 /**
  * Inspects both sides in the new direction, under the present names of the tables.
@@ -98,11 +98,11 @@ export class ReverseCreation {
  */
 export async function reverseFault(
   changes: ChangeSource,
-  { birth }: Pick<CreatedStream, 'birth'>,
+  { startRecord }: Pick<CreatedStream, 'startRecord'>,
   tables: readonly FollowedTable[],
   signal: AbortSignal,
 ): Promise<string | null> {
-  const { faults } = await changes.verify(birth, tables, changes.position(birth.start), signal)
+  const { faults } = await changes.verify(startRecord, tables, changes.position(startRecord.start), signal)
   return faults[0]?.message ?? null
 }
 
@@ -114,11 +114,11 @@ export async function makeReverse(
   run: CopyRun,
   signal: AbortSignal,
 ): Promise<CreatedStream> {
-  const birth = await changes.begin(
+  const startRecord = await changes.begin(
     streamName(id),
     [table],
     AbortSignal.any([signal, run.interrupt.abort, run.interrupt.stop]),
     (message) => run.emit({ type: 'log', level: 'note', message }),
   )
-  return { slot: birth.slot, start: birth.start, birth }
+  return { slot: startRecord.slot, start: startRecord.start, startRecord }
 }

@@ -4,20 +4,20 @@ import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { ApplyWorkerRow } from '../../copy/ledger/stream-row.ts'
 
 /** An apply worker of a stream that this program owns under the fencing token `fence`. */
-export type OwnedApplyWorker = { readonly stream: string; readonly lane: number; readonly fence: number }
+export type OwnedApplyWorker = { readonly stream: string; readonly worker: number; readonly fence: number }
 
 const OWNED = 'stream_id = ? AND lane = ? AND fence = ? AND batches = ?'
 
 /** @param before the row as this owner last wrote or read it @param also other statements of this transaction */
 export function positionClosing(
   { dialect }: LedgerDatabase,
-  { stream, lane, fence }: OwnedApplyWorker,
+  { stream, worker, fence }: OwnedApplyWorker,
   before: Pick<ApplyWorkerRow, 'batches'>,
   after: Pick<ApplyWorkerRow, 'position' | 'commitMs' | 'transactions' | 'counts'>,
   also: readonly Statement[],
 ): Closing {
   const { now } = ledgerDialect(dialect)
-  const held = [stream, lane, fence, before.batches]
+  const held = [stream, worker, fence, before.batches]
   return {
     statements: [
       {
@@ -29,7 +29,7 @@ export function positionClosing(
     guard: { sql: `SELECT 1 FROM migration_stream_lanes WHERE ${OWNED}`, parameters: held },
     landed: {
       sql: `SELECT 1 FROM migration_stream_lanes WHERE ${OWNED}`,
-      parameters: [stream, lane, fence, before.batches + 1],
+      parameters: [stream, worker, fence, before.batches + 1],
     },
   }
 }

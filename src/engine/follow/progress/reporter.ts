@@ -24,7 +24,7 @@ const COUNTS_EVERY_MS = 2000
 const ANSWER_WAIT_MS = 250
 
 /** What the loop passes on each round. */
-type Session = { readonly lane: ApplyWorkers; readonly source: PacedStream; readonly birth: StreamStart }
+type Session = { readonly applyWorkers: ApplyWorkers; readonly source: PacedStream; readonly startRecord: StreamStart }
 
 /** Last report of the source, and its time by the run's clock. */
 type KnownLag = { readonly lag: SourceLag; readonly askedAt: number; readonly at: number; isReported: boolean }
@@ -100,10 +100,10 @@ export class ProgressReporter implements AsyncDisposable {
   }
 
   /** Called on each round of the loop. @throws the error of the query for the source's position */
-  async round(lane: ApplyWorkers, source: PacedStream, startRecord: StreamStart): Promise<void> {
+  async round(applyWorkers: ApplyWorkers, source: PacedStream, startRecord: StreamStart): Promise<void> {
     // Ignore the error of a query that was sent before this session was opened.
-    if (this.#session?.lane !== lane) this.#failure = null
-    this.#session = { lane, source, birth: startRecord }
+    if (this.#session?.applyWorkers !== applyWorkers) this.#failure = null
+    this.#session = { applyWorkers, source, startRecord }
     this.#startRecord = startRecord
     const now = this.#parts.clock.ticks()
     if (now - this.#roundAt > OVERDUE_MS) this.#unreadUntil = now
@@ -123,7 +123,7 @@ export class ProgressReporter implements AsyncDisposable {
 
   /** Called before both sides are opened again: until then reports show the stream's last state. */
   noteDisconnected(): void {
-    if (this.#session !== null) this.#lastState = reportedStateOf(this.#session.lane, this.#session.source)
+    if (this.#session !== null) this.#lastState = reportedStateOf(this.#session.applyWorkers, this.#session.source)
     this.#session = null
     this.#updateStalled(true)
   }
@@ -174,7 +174,7 @@ export class ProgressReporter implements AsyncDisposable {
   report(isOverdue: boolean): void {
     const { changes, states, run, tables, clock, alerts, steering } = this.#parts
     const [session, known] = [this.#session, this.#known]
-    const now = session === null ? this.#lastState : reportedStateOf(session.lane, session.source)
+    const now = session === null ? this.#lastState : reportedStateOf(session.applyWorkers, session.source)
     if (known === null) return
     // No session was opened yet, but the slot retains log all the same.
     if (now === null) return alerts?.update({ walBytes: Number(known.lag.heldBytes) })
@@ -277,14 +277,14 @@ class TableCounts {
 }
 
 /** Present state of a stream, from the data of this program. */
-function reportedStateOf(lane: ApplyWorkers, source: PacedStream): ReportedState {
+function reportedStateOf(applyWorkers: ApplyWorkers, source: PacedStream): ReportedState {
   return {
-    applied: lane.applied,
-    row: lane.row,
-    idleAt: lane.hasNothing && !source.isHolding ? lane.taken : null,
+    applied: applyWorkers.applied,
+    row: applyWorkers.row,
+    idleAt: applyWorkers.hasNothing && !source.isHolding ? applyWorkers.taken : null,
     // Waiting changes are younger than the last applied one, by hours if the source was idle in between.
-    commitMs: lane.oldestMs ?? source.heldMs ?? lane.row.commitMs,
-    durableMs: lane.row.commitMs,
+    commitMs: applyWorkers.oldestMs ?? source.heldMs ?? applyWorkers.row.commitMs,
+    durableMs: applyWorkers.row.commitMs,
     emptyForMs: source.emptyForMs,
     isReadingPaused: source.isReadingPaused,
     isHolding: source.isHolding,

@@ -6,7 +6,7 @@ import type { TouchedRows } from '../compare/touched-rows.ts'
 
 /** State in which everything received is durable in the target, and no row waits to be read again. */
 export type AppliedState = {
-  readonly lane: ApplyWorkers
+  readonly applyWorkers: ApplyWorkers
   /** Further changes; those that are read here must be passed to the apply worker. */
   readonly stream: ChangeStream
   /** Fencing token under which this program owns the stream. */

@@ -26,7 +26,7 @@ export async function streamHistory(
     `SELECT ${APPLY_WORKER_COLUMNS} FROM migration_stream_lanes WHERE stream_id = ? ORDER BY lane`,
     [id],
   )
-  const lane =
+  const worker =
     applyWorkerRows.length === 0
       ? null
       : joinedApplyWorkers(applyWorkerRows.map(applyWorkerOf), { position: positionOf })
@@ -35,10 +35,10 @@ export async function streamHistory(
     status,
     begunAt: isoOf(begunMs),
     endedAt: row[1] == null ? null : isoOf(row[1]),
-    position: lane?.position ?? null,
-    transactions: dec(lane?.transactions ?? 0),
-    committedAt: lane?.commitMs == null ? null : isoOf(lane.commitMs),
-    tables: await tablesOf(database, id, begunMs, lane?.counts ?? {}),
+    position: worker?.position ?? null,
+    transactions: dec(worker?.transactions ?? 0),
+    committedAt: worker?.commitMs == null ? null : isoOf(worker.commitMs),
+    tables: await tablesOf(database, id, begunMs, worker?.counts ?? {}),
     proofs: await proofsOf(database, id),
     faults,
     signOffs: await signOffsOf(database, id),

@@ -21,7 +21,7 @@ import { takeStream } from './take-stream.ts'
  * PLAN_CHANGED if the source is another database
  */
 export async function endStreamAtBoth(
-  { id, birth, sourceIdentity, source: label, wishes }: StreamRow,
+  { id, startRecord, sourceIdentity, source: label, wishes }: StreamRow,
   source: CopyStore,
   to: CopyStore,
   ledger: StreamLedger,
@@ -38,12 +38,12 @@ export async function endStreamAtBoth(
   await takeToEnd(id, source, to, ledger, run)
   // Do this before the stream is recorded as ended: after a kill in between, the same command resumes.
   if (source.identity === to.identity) await removePrepared(id, to, ledger, run)
-  const name = birth?.slot ?? streamName(id)
+  const name = startRecord?.slot ?? streamName(id)
   const cdc = cdcOf({ id, wishes }, undefined)
   const changes = changesBy(cdc, source)
   const made = cdc === 'slot' ? `slot and publication ${name}` : `triggers and logs ${name}`
-  const isAsked = !isMoved && birth !== null && changes !== undefined
-  const other = isAsked ? (await compareRecordedTarget(birth, changes, to, run)).other : null
+  const isAsked = !isMoved && startRecord !== null && changes !== undefined
+  const other = isAsked ? (await compareRecordedTarget(startRecord, changes, to, run)).other : null
   if (other === null) await changes?.end(name, run.interrupt.abort)
   await ledger.note(id, 'ended')
   await ledger.lease.release(id)

@@ -123,10 +123,10 @@ export class Following implements FollowedStream {
     const { run, stopping } = this.#open.parts
     const { changes } = this.#open.sides
     const { position } = await this.#open.ledger.progress(this.#open.stream, changes)
-    if (position === this.#open.birth.start) return
+    if (position === this.#open.startRecord.start) return
     const signal = AbortSignal.any([run.interrupt.abort, stopping])
     const report = (message: string): void => run.emit({ type: 'log', level: 'note', message })
-    await changes.renew?.(this.#open.birth, [], changes.position(position), signal, report)
+    await changes.renew?.(this.#open.startRecord, [], changes.position(position), signal, report)
   }
 
   /** Rows to which changes are applied, by name of a partly copied table. */
@@ -148,7 +148,7 @@ export class Following implements FollowedStream {
    * @param copied ending of the copy stage: all chunks of the tables in it are in the target
    */
   async follow(copied: Ending, context: CopyContext): Promise<Ending> {
-    const { ledger, stream, tables, sides, birth, alerting, watch } = this.#open
+    const { ledger, stream, tables, sides, startRecord, alerting, watch } = this.#open
     const { run, operation, planned, database, owner, within } = this.#open.parts
     const { changes, target } = sides
     const signal = run.interrupt.abort
@@ -205,13 +205,13 @@ export class Following implements FollowedStream {
         alerts,
         requestedWorkers: operation.follow?.lanes ?? null,
         shared: this.#shared,
-        divide: (lanes) => divideApplyWorkers(this.#open.parts, sides, ledger, stream, tables, lanes),
+        divide: (workers) => divideApplyWorkers(this.#open.parts, sides, ledger, stream, tables, workers),
         build: async (ready) => {
           const reached = ready.flatMap((at) => tables[at] ?? [])
           unbuilt.push(...(await buildLiveObjects(reached, tables, states, { ...context, store: planned.to })))
         },
       },
-      birth,
+      startRecord,
       goal,
     )
     context.steering.refusal = (request) => refusedWhileFollowing(request, planned.to)

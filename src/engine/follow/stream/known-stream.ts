@@ -89,7 +89,7 @@ export function cdcOf(found: Pick<StreamRow, 'id' | 'wishes'> | null, asked: Cdc
  * @throws SluiceError STREAM_HALTED, SLOT_LOST
  */
 export async function refuseFaulty(
-  { id, status, birth, faults: known }: StreamRow,
+  { id, status, startRecord, faults: known }: StreamRow,
   { planned, run }: FollowingParts,
   { changes }: StreamSides,
   ledger: StreamLedger,
@@ -99,16 +99,16 @@ export async function refuseFaulty(
   if (status === 'halted' && (left.length > 0 || known.length === 0))
     throw reportedHalt(id, union(left, known), run, await missingSourceTables(id, planned, ledger))
   const gone = await missingSourceTables(id, planned, ledger)
-  if (birth === null && gone.length > 0) throw missingTables(id, gone)
+  if (startRecord === null && gone.length > 0) throw missingTables(id, gone)
   // A program that runs the stream checks by itself. From outside, a slot that advances during the check would seem to
   // be ahead of the target.
-  if (birth === null || (await ledger.lease.currentOwner(id)) !== null) return
+  if (startRecord === null || (await ledger.lease.currentOwner(id)) !== null) return
   const { position } = await ledger.progress(id, changes)
   const tables = planned.tables
     .map(({ source, plan }) => (plan === null ? unknownTable(source) : sourceOf(plan)))
     .filter(({ table }) => !recopied.has(tableText(table.table)))
     .concat(gone.map((name) => unknownTable({ ...NO_TABLE, table: { name } })))
-  const { faults } = await changes.verify(birth, tables, changes.position(position), run.interrupt.abort)
+  const { faults } = await changes.verify(startRecord, tables, changes.position(position), run.interrupt.abort)
   // If the position has changed, a program that seemed dead runs the stream. Do not halt it: `takeStream` reports it.
   if (faults.length > 0 && (await ledger.progress(id, changes)).position === position)
     throw await haltStream(ledger, id, union(faults, known), run, gone)

@@ -53,7 +53,7 @@ type TakenStream = BegunStream & {
 }
 
 /** A stream that this program owns, and that is started at the source. */
-export type OpenStream = TakenStream & { readonly birth: StreamStart }
+export type OpenStream = TakenStream & { readonly startRecord: StreamStart }
 
 /** @throws as `Following.open` */
 export async function openFollowedStream(parts: FollowingParts): Promise<OpenStream> {
@@ -88,13 +88,14 @@ async function resolveStream(parts: FollowingParts): Promise<KnownStream> {
   reportNewTables(planned, before, operation.from, run)
   const isMoved = operation.follow?.moved === true && (await parts.restarts?.hasMoved()) !== true
   const found = operation.restart ? null : before
-  if (found?.birth != null && !isMoved) await refuseMoved(found.id, found.birth, sides.changes, planned.to, run)
+  if (found?.startRecord != null && !isMoved)
+    await refuseMoved(found.id, found.startRecord, sides.changes, planned.to, run)
   const recopied = found === null ? NOTHING : await recopiedTables(parts, found, sides, ledger)
   if (found !== null) await refuseFaulty(found, parts, sides, ledger, recopied)
   refusePlans(planned, run)
   if (found !== null && recopied.size === 0)
     await refuseLostPartitions(found, planned, { database, owner, signal: run.interrupt.abort })
-  if (!operation.restart && found?.birth == null) await refuseStreamGap(parts)
+  if (!operation.restart && found?.startRecord == null) await refuseStreamGap(parts)
   const refused = applyWorkersRefusal(operation.follow?.lanes ?? 1, planned.to)
   if (refused !== null) throw refused
   const known = { parts, ledger, sides, cdc, found, isMoved, recopied }
@@ -126,7 +127,7 @@ async function endEarlierStream({ parts, sides, ledger }: KnownStream, before: S
 async function begin(known: KnownStream): Promise<BegunStream> {
   const { parts, ledger, sides, cdc, found, recopied } = known
   const { operation, planned, run } = parts
-  const tables = await inspectSides(parts, sides, found !== null && found.birth !== null, recopied)
+  const tables = await inspectSides(parts, sides, found !== null && found.startRecord !== null, recopied)
   await ledger.prepare()
   if (found !== null) return { ...known, stream: found.id, tables }
   const id = run.runId
@@ -153,7 +154,7 @@ async function take(begun: BegunStream): Promise<TakenStream> {
   const fence = await takeStream(ledger, stream, run)
   const heartbeat = startHeartbeat(COPY_LEASE_MS / 3, () => ledger.lease.renew(stream))
   const alerting = openAlerts(operation, run, async () => await ledger.lease.refuseLost(stream, fence))
-  return { ...begun, fence, heartbeat, alerting, watch: watchOf(alerting, begun, found?.birth ?? null) }
+  return { ...begun, fence, heartbeat, alerting, watch: watchOf(alerting, begun, found?.startRecord ?? null) }
 }
 
 /** Starts the change stream at the source, and records source and target on both sides. */
@@ -164,28 +165,28 @@ async function startReading(taken: TakenStream): Promise<OpenStream> {
   // Store this, so that a command that resumes the stream by its id fires triggers, too.
   if (found !== null && operation.follow?.fireTriggers === true)
     await ledger.storeOptions(stream, withTriggers(held.wishes))
-  if (held.birth === null) await refuseCopiedMeanwhile(taken)
-  const begun = held.birth ?? (await createSlot(taken))
+  if (held.startRecord === null) await refuseCopiedMeanwhile(taken)
+  const begun = held.startRecord ?? (await createSlot(taken))
   const ordered = withTargetColumns(begun, tables, recopied, planned.to.label)
   const known = await recordTarget(stream, ordered, { changes: sides.changes, ledger, to: planned.to, isMoved }, run)
   if (isMoved && parts.restarts !== undefined) await database.batch(parts.restarts.notes('moved', keysOf(tables)))
   if ((await ledger.toCopy(stream)).length > 0) await run.waitForArchives?.(streamBegun(parts, tables))
-  const renewed = await resyncTables(parts, sides, ledger, { id: stream, birth: known }, tables, recopied)
-  const birth = withTargetColumns(renewed, tables, NOTHING, planned.to.label)
-  if (birth !== renewed) await database.batch([ledger.startStatement(stream, birth)])
+  const renewed = await resyncTables(parts, sides, ledger, { id: stream, startRecord: known }, tables, recopied)
+  const startRecord = withTargetColumns(renewed, tables, NOTHING, planned.to.label)
+  if (startRecord !== renewed) await database.batch([ledger.startStatement(stream, startRecord)])
   const progress = await ledger.progress(stream, sides.changes)
   const states = await ledger.tables(stream, sides.changes)
-  watch?.noteStarted(birth, states.some(({ state }) => state === 'catchup' || state === 'live') ? progress : null)
+  watch?.noteStarted(startRecord, states.some(({ state }) => state === 'catchup' || state === 'live') ? progress : null)
   run.emit({
     type: 'follow.started',
     stream,
-    slot: birth.slot,
+    slot: startRecord.slot,
     position: progress.position,
     tables: dec(tables.length),
-    isNew: held.birth === null,
+    isNew: held.startRecord === null,
     ...(cdc === 'trigger' ? { cdc } : {}),
   })
-  return { ...taken, birth }
+  return { ...taken, startRecord }
 }
 
 function keysOf(tables: readonly FollowTable[]): readonly FollowTable['key'][] {
@@ -208,10 +209,10 @@ function streamBegun(
 function watchOf(
   { alerts }: ReturnType<typeof openAlerts>,
   { parts: { planned, database, run, stop }, sides: { changes }, stream }: BegunStream,
-  birth: StreamStart | null,
+  startRecord: StreamStart | null,
 ): CopyWatch | null {
   if (alerts === null) return null
-  return new CopyWatch({ alerts, changes, planned, database, run, stop }, streamName(stream), birth)
+  return new CopyWatch({ alerts, changes, planned, database, run, stop }, streamName(stream), startRecord)
 }
 
 /**
@@ -230,13 +231,13 @@ async function refuseCopiedMeanwhile({ parts, ledger, found, stream }: TakenStre
 /** Creates publication and slot. */
 async function createSlot({ parts, sides: { changes }, ledger, stream, tables }: BegunStream): Promise<StreamStart> {
   const { operation, run, stopping } = parts
-  const birth = await changes.begin(
+  const startRecord = await changes.begin(
     streamName(stream),
     tables.map(({ source }) => source),
     AbortSignal.any([run.interrupt.abort, stopping]),
     (message) => run.emit({ type: 'log', level: 'note', message }),
     operation.follow?.quiesce === true,
   )
-  await ledger.recordStart(stream, birth)
-  return birth
+  await ledger.recordStart(stream, startRecord)
+  return startRecord
 }

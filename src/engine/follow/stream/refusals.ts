@@ -74,7 +74,7 @@ export function applyWorkersRefusal(
  * @param stream null if none has begun @throws SluiceError BAD_FLAG
  */
 export function refuseChangesOnly(
-  stream: Pick<StreamRow, 'wishes' | 'birth'> | null,
+  stream: Pick<StreamRow, 'wishes' | 'startRecord'> | null,
   { restart, follow }: CopyOperation,
 ): void {
   const { periods } = JSON.parse(stream?.wishes ?? '{}') as Pick<CopyOperation, 'periods'>
@@ -83,7 +83,7 @@ export function refuseChangesOnly(
       reason: 'a table is compared only once all of it is copied',
       hint: 'give --until-caught-up instead: it ends once all changes of the copied rows are applied',
     })
-  if (periods !== undefined && stream?.birth != null && !restart) return
+  if (periods !== undefined && stream?.startRecord != null && !restart) return
   throw new SluiceError('BAD_FLAG', '--changes-only is for streams that partition run has begun', {
     reason: 'in other tables, a change does not show whether its row is already copied',
     hint: 'remove --changes-only: sluice then copies the rest and follows the table',

@@ -21,7 +21,7 @@ export async function refuseStreamGap({ operation, planned, database, owner }: P
   if (read.length === 0) return
   const keys = read.map((table) => ledgerKey(table, planned))
   // Another program may have begun the stream meanwhile, and have read the chunks as part of it.
-  if ((await streamsIntoTables(database, keys)).some(({ birth }) => birth !== null)) return
+  if ((await streamsIntoTables(database, keys)).some(({ startRecord }) => startRecord !== null)) return
   const names = read.map(({ source }) => tableText(source.table)).join(', ')
   const was = read.length === 1 ? 'it was copied before' : 'they were copied before'
   throw new SluiceError('PLAN_CHANGED', `no stream can begin for ${names}: ${was}`, {

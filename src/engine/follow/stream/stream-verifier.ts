@@ -8,7 +8,7 @@ import type { LoopParts } from '../apply/loop-parts.ts'
 
 export class StreamVerifier {
   /** Apply workers of the running session; null between two sessions. */
-  lane: ApplyWorkers | null = null
+  applyWorkers: ApplyWorkers | null = null
   readonly #parts: Pick<LoopParts, 'changes' | 'ledger' | 'stream' | 'tables' | 'run' | 'alerts' | 'to'>
   #startRecord: StreamStart
   /** False if `#startRecord` has changes that may not be in the ledger yet. */
@@ -34,7 +34,7 @@ export class StreamVerifier {
     await refuseTakenOver(stream, this.#startRecord, changes, to, run)
     // Wait for pending writes: otherwise a batch could be committed after the position is read, and the slot could be
     // ahead of this position.
-    await this.lane?.written()
+    await this.applyWorkers?.written()
     const { position } = await ledger.progress(stream, changes)
     const sources = tables.map((one) => one.source)
     const { faults, moved, unclear } = await changes.verify(
@@ -57,8 +57,8 @@ export class StreamVerifier {
     if (this.#isStartRecorded) return
     const { ledger, stream } = this.#parts
     const statement = ledger.startStatement(stream, this.#startRecord)
-    if (this.lane === null) await ledger.database.batch([statement])
-    this.#isStartRecorded = this.lane === null || (await this.lane.note([statement]))
+    if (this.applyWorkers === null) await ledger.database.batch([statement])
+    this.#isStartRecorded = this.applyWorkers === null || (await this.applyWorkers.note([statement]))
   }
 
   /** Halts a stream that reported a changed table, after a check of the source, which usually gives more detail. */
@@ -82,7 +82,7 @@ export class StreamVerifier {
 
   async #halt(faults: readonly StreamFault[]): Promise<never> {
     const { ledger, stream, run } = this.#parts
-    await this.lane?.giveUp()
+    await this.applyWorkers?.giveUp()
     const error = await haltStream(ledger, stream, faults, run)
     this.#isHalted = true
     this.#parts.alerts?.raise(error.code === 'SLOT_LOST' ? 'slot-lost' : 'error', error.message)

@@ -102,10 +102,10 @@ async function uncheckedKeys(
   return [...all.values()]
 }
 
-async function orphansOf(to: CopyStore, key: CountedKey, budgetMs: number, signal: AbortSignal): Promise<Orphans> {
-  const store = budgetMs === 0 ? undefined : to.offers.referrers
+async function orphansOf(to: CopyStore, key: CountedKey, timeLimitMs: number, signal: AbortSignal): Promise<Orphans> {
+  const store = timeLimitMs === 0 ? undefined : to.offers.referrers
   if (store === undefined) return { unknown: 'the time limit was used up by other keys' }
-  return await onSide('target', () => store.orphans(key, budgetMs, signal))
+  return await onSide('target', () => store.orphans(key, timeLimitMs, signal))
 }
 
 function keyText({ key: { name, table, columns, onDelete }, parent }: CountedKey): string {

@@ -109,10 +109,10 @@ async function withChunks(copy: SharedCopy, parts: Parts): Promise<void> {
   const planned = await planOf(copy, parts, views, steering)
   const stream = await namedStream(database, copy.stream, to.label)
   const { changes } = streamSides(planned, cdcOf(stream, undefined))
-  if (stream.birth === null) return
+  if (stream.startRecord === null) return
   const { position } = await new StreamLedger(database, owner).progress(stream.id, changes)
   // Ignore the faults, because the stream's owner reports them: this call only selects the stream.
-  await changes.verify(stream.birth, [], changes.position(position), signal)
+  await changes.verify(stream.startRecord, [], changes.position(position), signal)
   // Like the stream's owner, wait until everything that a snapshot shows is on the source's disk.
   views.beforeReading = () => changes.fence(signal)
   steering.tables = planned.tables.map(({ source }) => tableText(source.table))

@@ -61,9 +61,9 @@ export async function inspectContents(
 ): Promise<ContentCounts> {
   const examiner = new FileInspector(subject)
   const total: ContentCounts = { vectors: 0, footers: 0, bounds: 0, rows: 0, pages: 0, summedPages: 0 }
-  const lanes = subject.store.requests === undefined ? PARALLEL_BATCHES.near : PARALLEL_BATCHES.far
+  const most = subject.store.requests === undefined ? PARALLEL_BATCHES.near : PARALLEL_BATCHES.far
   const work = (batch: readonly FsckJob[]): Promise<Outcome> => inspectBatch(batch, { examiner, parquet, ...inside })
-  for await (const { findings, counts } of orderedResults(batches(jobs), lanes, work)) {
+  for await (const { findings, counts } of orderedResults(batches(jobs), most, work)) {
     throwIfAborted(inside.signal)
     for (const finding of findings) found(finding)
     for (const key of Object.keys(total) as (keyof ContentCounts)[]) total[key] += counts[key]

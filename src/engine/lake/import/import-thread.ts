@@ -33,7 +33,7 @@ export class ImportThread {
   #paused = false
 
   /** @param catalog URL with its password, which only the thread gets @param entry the thread's program */
-  constructor(catalog: string, run: LakeRun, entry: URL = compiledEntry('engine/lake/import/lane-main')) {
+  constructor(catalog: string, run: LakeRun, entry: URL = compiledEntry('engine/lake/import/import-main')) {
     this.#run = run
     this.#secrets = secretsOfUrl(catalog)
     this.opened = new Promise((resolve) => (this.reportOpened = resolve))

@@ -45,10 +45,10 @@ export async function importInWorkers(
   const queue = targets.toSorted((a, b) => b.logBytes - a.logBytes)
   const outcomes: NamedOutcome[] = []
   const asked = run.control === undefined || run.control.fixedApplyWorkers === true ? parallel : MAX_WORKERS
-  const lanes = Math.max(1, Math.min(asked, targets.length))
+  const workers = Math.max(1, Math.min(asked, targets.length))
   const threads = new Map<number, ImportThread>()
   const largeLogBytes = split.largeLogBytes ?? LARGE_LOG_BYTES
-  let freeThreads = split.threads ?? threadsFor(catalog, lanes)
+  let freeThreads = split.threads ?? threadsFor(catalog, workers)
 
   const threadOf = async (worker: number): Promise<ImportThread | null> => {
     const known = threads.get(worker)
@@ -78,7 +78,7 @@ export async function importInWorkers(
     return thread.import({ ...target, worker }, settings)
   }
   try {
-    await inWorkers(queue, lanes, run, async (target, worker) => {
+    await inWorkers(queue, workers, run, async (target, worker) => {
       outcomes.push({ ...(await importOne(target, worker)), name: target.name })
     })
   } finally {
@@ -92,7 +92,7 @@ export async function importInWorkers(
  * database: two tables of 45 MB in SQLite took longer with threads, and a thread fails if another one locks the file
  * for ten seconds. Workers of the same thread take turns instead.
  */
-function threadsFor(catalog: WritableCatalog, lanes: number): number {
-  if (lanes === 1 || !catalog.database.parallelWrites) return 0
-  return Math.max(0, Math.min(lanes, availableParallelism(), Math.floor(process.availableMemory() / THREAD_BYTES)))
+function threadsFor(catalog: WritableCatalog, workers: number): number {
+  if (workers === 1 || !catalog.database.parallelWrites) return 0
+  return Math.max(0, Math.min(workers, availableParallelism(), Math.floor(process.availableMemory() / THREAD_BYTES)))
 }

@@ -68,7 +68,7 @@ export async function planTables(
   const lines: PlanLine[] = []
   let actions = 0
   let baseline = 0
-  const lanes = parallelAt(targets.map(({ path }) => path))
+  const workers = parallelAt(targets.map(({ path }) => path))
   const errors = new Map<string, SluiceError>()
   const logs = new Map<string, LogStore>()
   const database = await existingCatalog(catalogUrl)
@@ -82,7 +82,7 @@ export async function planTables(
     }
   }
   try {
-    for await (const { target, planned, thrown } of orderedResults(targets, lanes, plannedOrThrown)) {
+    for await (const { target, planned, thrown } of orderedResults(targets, workers, plannedOrThrown)) {
       if (planned !== null) {
         lines.push(planned.line)
         actions += planned.actions

@@ -31,8 +31,8 @@ export async function listLakeTables(
   }
   // Without a lake, the tables of the catalog are listed, wherever they are.
   const rows: TableRow[] = []
-  const lanes = parallelAt([...known.keys()])
-  const located = orderedResults(known.values(), lanes, ({ tableId, location }) =>
+  const most = parallelAt([...known.keys()])
+  const located = orderedResults(known.values(), most, ({ tableId, location }) =>
     tableRow(tableId, pathOfLocation(location), known, signal),
   )
   for await (const row of located) rows.push(row)

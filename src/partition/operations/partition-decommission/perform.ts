@@ -233,7 +233,14 @@ function stepOf(
   { patienceMs, budgetMs }: PartitionDecommissionOperation,
   run: DecommissionRun,
 ): DecommissionStep {
-  return { table: oldTable, identity, guard, patienceMs, budgetMs, signal: run.interrupt.stop }
+  return {
+    table: oldTable,
+    identity,
+    guard,
+    lockTimeoutMs: patienceMs,
+    retryLimitMs: budgetMs,
+    signal: run.interrupt.stop,
+  }
 }
 
 function report(

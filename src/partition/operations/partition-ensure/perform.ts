@@ -234,8 +234,8 @@ async function make(
 ): Promise<Made> {
   return maintenance.make({
     ...requestedPartitions(found, periods, run),
-    patienceMs,
-    budgetMs,
+    lockTimeoutMs: patienceMs,
+    retryLimitMs: budgetMs,
     onStep: (step, rows, total) =>
       run.emit({
         type: 'partition.progress',

@@ -60,7 +60,7 @@ export async function performPartitionInPlace(operation: PartitionInPlaceOperati
     plan,
     table,
     name,
-    limits: { budgetMs: operation.budgetMs, triesForMs: operation.triesForMs, signal },
+    limits: { pauseLimitMs: operation.budgetMs, triesForMs: operation.triesForMs, signal },
     report: (step, status, detail) => run.emit({ type: 'partition.step', table: name, step, status, detail }),
   }
   const done = await inPlace.facts(table.table, signal)
@@ -295,7 +295,7 @@ async function reportPlanFindings(
   // Count rows here only if an index helps. A run counts them again before it creates anything, if needed with a scan
   // of the table.
   const outside = (await plan.isIndexed(request.planned, signal)) ? await inPlace.outside(request, signal) : null
-  const phases = phaseFindings({ request, last, statements, bytes, taken, outside, budgetMs: operation.budgetMs })
+  const phases = phaseFindings({ request, last, statements, bytes, taken, outside, pauseLimitMs: operation.budgetMs })
   return reportFindings(name, [...findings, ...phases], run)
 }
 

@@ -54,7 +54,13 @@ export async function performPartitionPlan(operation: PartitionPlanOperation, ru
     [...found, ...(await runFindings(place, about))],
     run,
   )
-  const rate = await measureRate(source.plan, planned.planned, newTable.partitions, operation, source.signal)
+  const rate = await measureRate(
+    source.plan,
+    planned.planned,
+    newTable.partitions,
+    { workers: operation.lanes },
+    source.signal,
+  )
   emitPartitionForecast(planned.planned, newTable.filled.periods, rate, operation, run.emit)
   const table = tableText(planned.planned.table.table)
   for (const sql of statements) run.emit({ type: 'partition.sql', table, sql })

@@ -44,7 +44,7 @@ export class KeyReader {
     this.#fallBack = new FallBack({
       level,
       fallBackToOne,
-      patienceMs: link.settings.retryMs,
+      retryLimitMs: link.settings.retryMs,
       onRetry: link.onRetry,
       signal,
     })

@@ -24,7 +24,7 @@ export class RequestFlow {
   async each<T>(items: readonly T[], signal: AbortSignal, work: (item: T, at: number) => Promise<void>): Promise<void> {
     let next = 0
     let failure: { readonly error: unknown } | null = null
-    const lane = async (): Promise<void> => {
+    const runWorker = async (): Promise<void> => {
       while (failure === null && next < items.length && !signal.aborted) {
         const at = next++
         const item = items[at]
@@ -40,7 +40,7 @@ export class RequestFlow {
         }
       }
     }
-    await Promise.all(Array.from({ length: Math.min(this.#mostOfOne, items.length) }, lane))
+    await Promise.all(Array.from({ length: Math.min(this.#mostOfOne, items.length) }, runWorker))
     const failed = failure as { readonly error: unknown } | null
     if (failed !== null) throw failed.error
     throwIfAborted(signal)

@@ -43,7 +43,7 @@ export async function ringPicture(
     const parts = new Array<RingPart>(ranges.length)
     let fullest: FullPartition | null = null
     let next = 0
-    const lane = async (): Promise<void> => {
+    const runWorker = async (): Promise<void> => {
       for (let at = next++; at < ranges.length; at = next++) {
         const range = ranges[at]
         if (range === undefined) return
@@ -52,7 +52,7 @@ export async function ringPicture(
         if (seen.fullest !== null && seen.fullest.rows > (fullest?.rows ?? 0)) fullest = seen.fullest
       }
     }
-    await Promise.all(Array.from({ length: Math.min(TOGETHER, ranges.length) }, lane))
+    await Promise.all(Array.from({ length: Math.min(TOGETHER, ranges.length) }, runWorker))
     return { partitioner: ring.partitioner, parts, hosts: ringHosts(link, table), fullest }
   } catch (error) {
     signal.throwIfAborted()

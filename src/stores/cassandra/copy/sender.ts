@@ -38,7 +38,7 @@ export class Sender {
       level: link.writeLevel,
       fallBackToOne: options.fallBackToOne,
       onFallback: options.onWeak,
-      patienceMs: link.settings.retryMs,
+      retryLimitMs: link.settings.retryMs,
       onRetry: link.onRetry,
       signal,
     })

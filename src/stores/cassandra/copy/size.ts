@@ -51,7 +51,7 @@ export async function countCassandraRows(
   const parts = splitTokens(whole.low, whole.high, COUNT_PARTS)
   let rows = 0n
   let next = 0
-  const lane = async (): Promise<void> => {
+  const runWorker = async (): Promise<void> => {
     for (let part = parts[next++]; part !== undefined; part = parts[next++]) {
       throwIfAborted(signal)
       const { cql, parameters } = countQuery(table, ring, part, where)
@@ -59,7 +59,7 @@ export async function countCassandraRows(
       rows += BigInt(String(counted.rows[0]?.get(0) ?? 0))
     }
   }
-  return orNull(Promise.all(Array.from({ length: COUNT_WORKERS }, lane)).then(() => rows))
+  return orNull(Promise.all(Array.from({ length: COUNT_WORKERS }, runWorker)).then(() => rows))
 }
 
 async function orNull<T>(work: Promise<T>): Promise<T | null> {

@@ -24,7 +24,7 @@ const deflated = promisify(deflateRaw)
 
 export type FollowerOptions = {
   /** Retry limit after transient failures, ms. */
-  readonly patienceMs: number
+  readonly retryLimitMs: number
   readonly onRetry: OnRetry | undefined
   /** Entries between two snapshots. */
   readonly snapshotEntries: bigint
@@ -215,6 +215,6 @@ export class LedgerFollower {
   }
 
   #withRetries<T>(body: () => Promise<T>): Promise<T> {
-    return retryIdempotent(body, this.#options.patienceMs, this.#options.signal, this.#options.onRetry)
+    return retryIdempotent(body, this.#options.retryLimitMs, this.#options.signal, this.#options.onRetry)
   }
 }

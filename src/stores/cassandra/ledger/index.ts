@@ -37,7 +37,7 @@ export async function openCqlLedger(
   options: LedgerOptions = {},
 ): Promise<LedgerDatabase> {
   const follower = new LedgerFollower(new LedgerLog(link, keyspace), {
-    patienceMs: retryLimitOf(link),
+    retryLimitMs: retryLimitOf(link),
     onRetry: link.onRetry,
     snapshotEntries: BigInt(options.snapshotEntries ?? SNAPSHOT_ENTRIES),
     signal,

@@ -58,14 +58,14 @@ export async function mysqlReferringRow(
   table: TableName,
   referrer: Referrer,
   condition: string | null,
-  budgetMs: number,
+  timeLimitMs: number,
 ): Promise<ReferringRow> {
   const sql = referringSql(table, referrer, condition, {
     quote: quoted,
     table: mysqlTableSql,
     text: (expression) => `CAST(${expression} AS CHAR)`,
   })
-  return await limited(session, sql, budgetMs, 'no such row was found', (row) =>
+  return await limited(session, sql, timeLimitMs, 'no such row was found', (row) =>
     row === undefined ? null : { values: row.map(String) },
   )
 }
@@ -78,15 +78,15 @@ export async function mysqlReferringRow(
 export async function mysqlOrphans(
   session: MysqlSession,
   key: CountedKey,
-  budgetMs: number,
+  timeLimitMs: number,
   isGone = false,
 ): Promise<Orphans> {
   const sql = orphansSql(key, { quote: quoted, table: mysqlTableSql }, isGone)
   try {
-    return await limited(session, sql, budgetMs, 'not counted', (row) => ({ rows: BigInt(String(row?.[0] ?? 0)) }))
+    return await limited(session, sql, timeLimitMs, 'not counted', (row) => ({ rows: BigInt(String(row?.[0] ?? 0)) }))
   } catch (error) {
     // With foreign_key_checks = 0 the referenced table can be dropped, or be created later.
-    if (!isGone && mysqlErrorNumber(error) === NO_TABLE) return await mysqlOrphans(session, key, budgetMs, true)
+    if (!isGone && mysqlErrorNumber(error) === NO_TABLE) return await mysqlOrphans(session, key, timeLimitMs, true)
     if (session.alive && mysqlErrorNumber(error) !== null) return { unknown: (error as Error).message }
     throw error
   }
@@ -96,11 +96,11 @@ export async function mysqlOrphans(
 async function limited<T>(
   session: MysqlSession,
   sql: string,
-  budgetMs: number,
+  timeLimitMs: number,
   late: string,
   answer: (row: SqlRow | undefined) => T,
 ): Promise<T | { readonly unknown: string }> {
-  const ms = Math.max(1, Math.ceil(budgetMs))
+  const ms = Math.max(1, Math.ceil(timeLimitMs))
   const statement =
     session.facts.flavour === 'mariadb'
       ? `SET STATEMENT max_statement_time = ${ms / 1000} FOR ${sql}`

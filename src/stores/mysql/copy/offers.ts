@@ -93,7 +93,7 @@ function byRows(
       list: by(mysqlReferrers),
       keys: by(mysqlKeys),
       referringRow: by(mysqlReferringRow),
-      orphans: (key, budgetMs, signal) => ask(signal, (session) => mysqlOrphans(session, key, budgetMs)),
+      orphans: (key, timeLimitMs, signal) => ask(signal, (session) => mysqlOrphans(session, key, timeLimitMs)),
     },
     rowTriggers: { list: by(mysqlRowTriggers) },
     unchecked: { list: by(mysqlUnchecked) },

@@ -62,15 +62,15 @@ export async function detachState(
 
 /**
  * Marks a partition.
- * @param patienceMs lock timeout, ms; the lock blocks only changes of the table's definition
+ * @param lockTimeoutMs lock timeout, ms; the lock blocks only changes of the table's definition
  * @returns true if the partition is marked or detached; false if the lock timeout expired first
  */
 export async function markDetaching(
   session: CopySession,
   where: DetachedPartition,
-  patienceMs: number,
+  lockTimeoutMs: number,
 ): Promise<boolean> {
-  await session.ask(`SET lock_timeout = ${Math.max(1, Math.floor(patienceMs))}`)
+  await session.ask(`SET lock_timeout = ${Math.max(1, Math.floor(lockTimeoutMs))}`)
   try {
     await session.ask(
       `ALTER TABLE ${tableSql(where.parent)} DETACH PARTITION ${tableSql(where.partition)} CONCURRENTLY`,

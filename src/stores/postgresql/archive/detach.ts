@@ -15,7 +15,7 @@ import { readOwn } from './own.ts'
 import { postgresReferrers } from './referrers.ts'
 import { moveBelow, refuseOtherBelow, tablesBelow } from '../server/tree.ts'
 
-/** Share of `patienceMs` for the detach; the remaining time is for lock waits. */
+/** Share of `lockTimeoutMs` for the detach; the remaining time is for lock waits. */
 const DETACH_SHARE = 0.4
 
 /** Facts for a detach, read before any lock is taken: the queries take longer than all work under the locks. */
@@ -80,8 +80,8 @@ export async function detachAndMove(
   {
     columns,
     keep,
-    patienceMs,
-  }: Pick<PartitionRequest, 'columns'> & OwnPropertiesRecord & Pick<DetachLimits, 'patienceMs'>,
+    lockTimeoutMs,
+  }: Pick<PartitionRequest, 'columns'> & OwnPropertiesRecord & Pick<DetachLimits, 'lockTimeoutMs'>,
 ): Promise<'done' | 'differs'> {
   const { parent, partition } = pair
   if (partition.kind === 'p') await refuseOtherBelow(session, partition, below)
@@ -95,7 +95,7 @@ export async function detachAndMove(
     await session.run(sql, parameters)
   }
   const detach = `ALTER TABLE ${tableSql(parent.name)} DETACH PARTITION ${tableSql(partition.name)}`
-  if (referred) await withinTimeout(session, detach, { parent, partition }, patienceMs)
+  if (referred) await withinTimeout(session, detach, { parent, partition }, lockTimeoutMs)
   else await session.ask(detach)
   await moveAway(session, partition)
   await moveBelow(session, below)
@@ -107,9 +107,9 @@ async function withinTimeout(
   session: CopySession,
   detach: string,
   { parent, partition }: Pair,
-  patienceMs: number,
+  lockTimeoutMs: number,
 ): Promise<void> {
-  const ms = Math.max(1, Math.ceil(patienceMs * DETACH_SHARE))
+  const ms = Math.max(1, Math.ceil(lockTimeoutMs * DETACH_SHARE))
   await session.ask(`SET LOCAL statement_timeout = ${ms}`)
   try {
     await session.ask(detach)

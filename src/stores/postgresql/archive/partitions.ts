@@ -90,7 +90,7 @@ export class PostgresPartitions extends ReadsServer implements PartitionStore {
 
   async detach(request: LeaveRequest): Promise<DetachResult> {
     const step = { ...request, table: request.partition }
-    const { begun, left, budgetMs, stop } = request
+    const { begun, left, retryLimitMs, stop } = request
     await this.#steps.inOtherSession(step, ensureArchivedSchema)
     const find = async (session: CopySession): Promise<DetachFacts | null> => {
       const pair = await lockedPartition(session, request)
@@ -98,10 +98,10 @@ export class PostgresPartitions extends ReadsServer implements PartitionStore {
     }
     const why = await this.#steps.inOtherSession(step, (session) => concurrentDetachRefusal(session, request))
     const slow =
-      begun === undefined || left === undefined || why !== null ? null : { begun, left, budgetMs: budgetMs / 2 }
+      begun === undefined || left === undefined || why !== null ? null : { begun, left, retryLimitMs: retryLimitMs / 2 }
     try {
       return await this.#steps.retryLocks(
-        { ...step, budgetMs: slow?.budgetMs ?? budgetMs },
+        { ...step, retryLimitMs: slow?.retryLimitMs ?? retryLimitMs },
         find,
         async ({ session }, found) => {
           // The partition may have been renamed before it was locked.
@@ -141,7 +141,7 @@ export class PostgresPartitions extends ReadsServer implements PartitionStore {
   /** Records that a concurrent detach begins, marks the partition, and finishes once no session blocks the detach. */
   async #detachConcurrently(request: LeaveRequest & ConcurrentDetach): Promise<DetachResult> {
     const step = { ...request, table: request.partition }
-    const until = performance.now() + request.budgetMs
+    const until = performance.now() + request.retryLimitMs
     const begun = await this.#steps.onOneSession(step, async (session): Promise<StepEnd> => {
       await lockDetaching(session, request.identity)
       const noted = await this.#steps.within(session, { ...step, closing: request.begun }, async () => {
@@ -152,7 +152,7 @@ export class PostgresPartitions extends ReadsServer implements PartitionStore {
         return 'done'
       })
       if (noted !== 'done') return noted
-      while (!(await markDetaching(session, request, request.patienceMs))) {
+      while (!(await markDetaching(session, request, request.lockTimeoutMs))) {
         throwIfAborted(request.stop)
         if (performance.now() > until)
           throw new SluiceError('TARGET_BUSY', `other sessions use ${tableText(request.parent)}`, {
@@ -163,8 +163,8 @@ export class PostgresPartitions extends ReadsServer implements PartitionStore {
       return 'done'
     })
     if (begun !== 'done') return { end: begun, tries: 0, longestMs: 0 }
-    const budgetMs = Math.max(1, until - performance.now())
-    return this.#end({ ...request, closing: request.left, budgetMs })
+    const retryLimitMs = Math.max(1, until - performance.now())
+    return this.#end({ ...request, closing: request.left, retryLimitMs })
   }
 
   #end(request: EndRequest): Promise<DetachResult> {

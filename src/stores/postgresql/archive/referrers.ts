@@ -89,29 +89,33 @@ async function keysOf(session: CopySession, leaves: string, arrives: string): Pr
 
 /**
  * Values of a row that refers to a row of the table within the condition. Runs in its own transaction; `unknown` if
- * that takes longer than `budgetMs`.
+ * that takes longer than `timeLimitMs`.
  */
 export async function postgresReferringRow(
   session: CopySession,
   table: TableName,
   referrer: Referrer,
   condition: string | null,
-  budgetMs: number,
+  timeLimitMs: number,
 ): Promise<ReferringRow> {
-  return await within(session, budgetMs, 'no such row was found', () =>
+  return await within(session, timeLimitMs, 'no such row was found', () =>
     referringNow(session, table, referrer, condition),
   )
 }
 
 /**
  * Number of rows that refer to a missing row. Runs in its own transaction; `unknown` if that takes longer than
- * `budgetMs`.
+ * `timeLimitMs`.
  */
-export async function postgresOrphans(session: CopySession, counted: CountedKey, budgetMs: number): Promise<Orphans> {
+export async function postgresOrphans(
+  session: CopySession,
+  counted: CountedKey,
+  timeLimitMs: number,
+): Promise<Orphans> {
   const { key, parent } = counted
   if (key.period === true) return { unknown: 'several rows of the parent may cover its PERIOD' }
   try {
-    return await within(session, budgetMs, 'not counted', async () => {
+    return await within(session, timeLimitMs, 'not counted', async () => {
       const oids = [parent, key.table].map((name) => `pg_catalog.to_regclass(${literal(tableSql(name))})::oid`)
       const divided = await session.ask(
         `SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -134,17 +138,17 @@ export async function postgresOrphans(session: CopySession, counted: CountedKey,
 
 async function within<T>(
   session: CopySession,
-  budgetMs: number,
+  timeLimitMs: number,
   late: string,
   body: () => Promise<T>,
 ): Promise<T | { readonly unknown: string }> {
-  await session.begin('READ ONLY', `SET LOCAL statement_timeout = ${Math.max(1, Math.ceil(budgetMs))}`)
+  await session.begin('READ ONLY', `SET LOCAL statement_timeout = ${Math.max(1, Math.ceil(timeLimitMs))}`)
   try {
     return await body()
   } catch (error) {
     const state = session.alive ? sqlStateOf(error) : null
     // 57014: the statement timed out. 42501: a right is missing, or rows are hidden.
-    if (state === '57014') return { unknown: `${late} within ${Math.ceil(budgetMs)} ms` }
+    if (state === '57014') return { unknown: `${late} within ${Math.ceil(timeLimitMs)} ms` }
     if (state === '42501') return { unknown: (error as Error).message }
     throw error
   } finally {

@@ -18,7 +18,7 @@ const KEPT = 1
 /** Wait between two tries, ms. */
 const FIRST_REST_MS = 40
 const MOST_REST_MS = 700
-/** Share of `patienceMs` for lock waits: sessions in the lock queue also wait for the work under the locks. */
+/** Share of `lockTimeoutMs` for lock waits: sessions in the lock queue also wait for the work under the locks. */
 const LOCKS_SHARE = 0.6
 /** The server ends a session that is idle with locks for this long, ms. */
 const FROZEN_MS = 5000
@@ -73,8 +73,8 @@ export class Steps implements AsyncDisposable {
     find: (session: CopySession) => Promise<T | null>,
     body: (within: WithinStep, found: T) => Promise<StepBodyEnd>,
   ): Promise<DetachResult> {
-    const { closing, signal, stop, patienceMs, budgetMs } = step
-    const until = performance.now() + budgetMs
+    const { closing, signal, stop, lockTimeoutMs, retryLimitMs } = step
+    const until = performance.now() + retryLimitMs
     const waits = { tries: 0, longestMs: 0 }
     return this.#with(step, async (session, locks): Promise<DetachResult> => {
       const once = async (): Promise<StepEnd> => {
@@ -91,7 +91,7 @@ export class Steps implements AsyncDisposable {
             if (wanted === null) return 'gone'
             locks.involve(...wanted.locks.map(({ table }) => table.oid))
             since = performance.now()
-            await takeWithin(session, wanted.locks, since + patienceMs * LOCKS_SHARE)
+            await takeWithin(session, wanted.locks, since + lockTimeoutMs * LOCKS_SHARE)
             return body({ session, locks }, wanted)
           })
           if (end === 'done') {

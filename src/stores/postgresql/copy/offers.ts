@@ -121,7 +121,7 @@ function byRows({
       list: by(postgresReferrers),
       keys: by(postgresKeys),
       referringRow: by(postgresReferringRow),
-      orphans: (key, budgetMs, signal) => ask(signal, (session) => postgresOrphans(session, key, budgetMs)),
+      orphans: (key, timeLimitMs, signal) => ask(signal, (session) => postgresOrphans(session, key, timeLimitMs)),
     },
     rowTriggers: {
       list: by(postgresRowTriggers),

@@ -27,8 +27,8 @@ async function inOwnSession(
 ): Promise<number> {
   const { responseTimeoutMs, connectTimeoutMs } = settings
   const started = performance.now()
-  const patience = { ...settings, connectTimeoutMs: Math.min(connectTimeoutMs, responseTimeoutMs) }
-  const { client, socket } = await connect(patience, 'read')
+  const shortly = { ...settings, connectTimeoutMs: Math.min(connectTimeoutMs, responseTimeoutMs) }
+  const { client, socket } = await connect(shortly, 'read')
   const left = connectTimeoutMs - (performance.now() - started)
   const timer = setTimeout(() => socket.destroy(), Math.max(0, left))
   try {

@@ -10,8 +10,8 @@ export const postgresql: SystemDeclaration = {
   family: 'postgresql',
   catalog: {
     schema: true,
-    open: async (place, mode, { route, patienceMs, rightsOnly }) =>
-      (await import('./sql-database.ts')).openPostgres(urlOf(place), mode, { route, patienceMs, rightsOnly }),
+    open: async (place, mode, { route, retryLimitMs, rightsOnly }) =>
+      (await import('./sql-database.ts')).openPostgres(urlOf(place), mode, { route, retryLimitMs, rightsOnly }),
     server: async (url) => (await import('./preflight.ts')).postgresqlPreflight(url),
   },
   queue: async (url, mode, slots) => (await import('../queue/queue.ts')).openPostgresQueue(url, mode, slots),

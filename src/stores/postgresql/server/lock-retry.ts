@@ -10,11 +10,11 @@ import { tableSql } from './sql.ts'
 
 const FIRST_REST_MS = 40
 const MOST_REST_MS = 700
-/** Share of `patienceMs` for lock waits. The rest is for the work under the locks: other sessions wait for it, too. */
+/** Share of `lockTimeoutMs` for lock waits. The rest is for the work under the locks: other sessions wait for it, too. */
 const LOCKS_SHARE = 0.7
 /**
- * `LOCKS_SHARE` applies while more than this share of `budgetMs` is left. Later, lock waits may use all of
- * `patienceMs`.
+ * `LOCKS_SHARE` applies while more than this share of `retryLimitMs` is left. Later, lock waits may use all of
+ * `lockTimeoutMs`.
  */
 const EARLY = 0.7
 /** Time after which the server ends a session that is idle in a transaction with locks, ms. */
@@ -27,9 +27,9 @@ export type WantedLock = {
 
 export type LockRetryLimits = {
   /** Longest time that other sessions wait for a transaction, ms; lock waits get only a part of it. */
-  readonly patienceMs: number
+  readonly lockTimeoutMs: number
   /** Retry limit: longest total time of the tries that fail, ms. */
-  readonly budgetMs: number
+  readonly retryLimitMs: number
   readonly signal: AbortSignal
 }
 
@@ -91,9 +91,9 @@ export class LockRetry {
    * @throws errors of the server, including a lock timeout
    */
   async run<T>(locks: readonly WantedLock[], body: () => Promise<T>, last = false): Promise<T> {
-    const { patienceMs, budgetMs, signal } = this.#limits
+    const { lockTimeoutMs, retryLimitMs, signal } = this.#limits
     const session = this.#session
-    const end = performance.now() + budgetMs
+    const end = performance.now() + retryLimitMs
     for (let rest = FIRST_REST_MS; ; rest = Math.min(rest * 2, MOST_REST_MS)) {
       if (!last || rest > FIRST_REST_MS) throwIfAborted(signal)
       let since: number | null = null
@@ -103,7 +103,7 @@ export class LockRetry {
           `SET LOCAL idle_in_transaction_session_timeout = ${FROZEN_MS}`,
         )
         since = performance.now()
-        await takeWithin(session, locks, since + patienceMs * (end - since > budgetMs * EARLY ? LOCKS_SHARE : 1))
+        await takeWithin(session, locks, since + lockTimeoutMs * (end - since > retryLimitMs * EARLY ? LOCKS_SHARE : 1))
         const result = await body()
         await committed(session)
         return result
@@ -123,8 +123,8 @@ export class LockRetry {
 
   /** Runs a repeatable body; retries while other sessions prevent it. @throws as `run` */
   async retry<T>(body: () => Promise<T>): Promise<T> {
-    const { budgetMs, signal } = this.#limits
-    const end = performance.now() + budgetMs
+    const { retryLimitMs, signal } = this.#limits
+    const end = performance.now() + retryLimitMs
     for (let rest = FIRST_REST_MS; ; rest = Math.min(rest * 2, MOST_REST_MS)) {
       throwIfAborted(signal)
       const since = performance.now()

@@ -53,12 +53,12 @@ export class Locks {
     const [row] = await session.ask(
       `SELECT pg_catalog.current_setting('lock_timeout'), setting::int * 9 / 10 FROM pg_catalog.pg_settings WHERE name = 'deadlock_timeout'`,
     )
-    const patience = Math.max(1, Math.min(MAX_LOCK_WAIT_MS, Number(row?.[1] ?? MAX_LOCK_WAIT_MS)))
+    const lockTimeoutMs = Math.max(1, Math.min(MAX_LOCK_WAIT_MS, Number(row?.[1] ?? MAX_LOCK_WAIT_MS)))
     await session.ask('SAVEPOINT whole')
     for (let tries = 1; ; tries++) {
       await this.#refuseWaiters(partition)
       try {
-        await session.ask(`SET LOCAL lock_timeout = ${patience}`)
+        await session.ask(`SET LOCAL lock_timeout = ${lockTimeoutMs}`)
         await this.take(parent, 'ACCESS EXCLUSIVE')
         await this.take(partition, 'ACCESS EXCLUSIVE')
         break

@@ -61,7 +61,7 @@ export type PostgresOptions = {
   /** Route to the server, if it is not direct. */
   readonly route?: Route | undefined
   /** As in `CatalogOptions`. */
-  readonly patienceMs?: number | undefined
+  readonly retryLimitMs?: number | undefined
   /** As in `CatalogOptions`. */
   readonly rightsOnly?: true | undefined
   /** As in `PostgresSettings`. */
@@ -80,7 +80,7 @@ export type PostgresOptions = {
  */
 export async function openPostgres(url: string, mode: OpenMode, options: PostgresOptions = {}): Promise<SqlDatabase> {
   const read = postgresSettings(url, options.environment)
-  const retryMs = Math.min(read.retryMs, options.patienceMs ?? read.retryMs)
+  const retryMs = Math.min(read.retryMs, options.retryLimitMs ?? read.retryMs)
   const { route, frozenMs, isDurable, schema = read.schema } = options
   const settings = { ...read, schema, retryMs, route, frozenMs, isDurable }
   const database = new PostgresDatabase(settings, mode, options)

@@ -85,9 +85,9 @@ export function sqliteOffers(file: string, parts: SqliteParts): SqliteOffers {
     referrers: {
       list: ({ name }, signal) => within(signal, (one) => sqliteReferrers(one, name)),
       keys: ({ name }, signal) => within(signal, (one) => sqliteKeys(one, name)),
-      referringRow: (table, referrer, condition, _budgetMs, signal) =>
+      referringRow: (table, referrer, condition, _timeLimitMs, signal) =>
         within(signal, (one) => sqliteReferringRow(one, table, referrer, condition)),
-      orphans: (key, _budgetMs, signal) => within(signal, (one) => sqliteOrphans(one, key)),
+      orphans: (key, _timeLimitMs, signal) => within(signal, (one) => sqliteOrphans(one, key)),
       dangling: (table, condition, signal) => within(signal, (one) => danglingRows(one, table, condition)),
     },
     rowTriggers: { list: ({ name }, signal) => within(signal, (one) => sqliteRowTriggers(one, name)) },

@@ -146,7 +146,7 @@ export class BetweenCutover extends CutoverWatch<BetweenFacts> {
       fence,
       proof,
       sessionsEnded: closed.ended,
-      position: now.lane.applied,
+      position: now.applyWorkers.applied,
     })
     const { position, reversePosition, tries, pauseMs, rows, touched } = facts
     const proved = {
@@ -183,7 +183,7 @@ export class BetweenCutover extends CutoverWatch<BetweenFacts> {
     } = this.#parts
     requireOwner(await steps.closing(id, one.held, document(one.started)))
     report('closing', `try ${this.tried}: the source is being closed to writers`)
-    const budget = { lockTimeoutMs: LOCK_MS, budgetMs: pauseLimitMs * CLOSE_SHARE, endsSessions }
+    const budget = { lockTimeoutMs: LOCK_MS, pauseLimitMs: pauseLimitMs * CLOSE_SHARE, endsSessions }
     const cutovers = await steps.closings(stream)
     // Another program may have closed the source permanently while this one was frozen.
     const mayReplace = (token: string): boolean => !isForeignToken(token, cutovers, one.held.fence)
@@ -205,13 +205,17 @@ export class BetweenCutover extends CutoverWatch<BetweenFacts> {
     return { next: 'on', why: `the source could not be closed (${who}): try ${this.tried} is given up` }
   }
 
-  async #catchUp(one: Attempt, { lane, stream }: AppliedState, fence: LogPosition): Promise<ReopenReason | null> {
-    while (!(lane.isBoundary && lane.taken >= fence)) {
+  async #catchUp(
+    one: Attempt,
+    { applyWorkers, stream }: AppliedState,
+    fence: LogPosition,
+  ): Promise<ReopenReason | null> {
+    while (!(applyWorkers.isBoundary && applyWorkers.taken >= fence)) {
       if (this.#isLate(one)) return this.#timeoutResult(one)
       stream.ask()
-      await lane.take(await stream.next(NEXT_MS))
+      await applyWorkers.take(await stream.next(NEXT_MS))
     }
-    await lane.commit()
+    await applyWorkers.commit()
     return null
   }
 

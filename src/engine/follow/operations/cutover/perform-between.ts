@@ -233,7 +233,7 @@ function documentWriter({ operation, between, ready, gates, run }: CutoverContex
               source: redactUrl(opens.url),
               sourceIdentity: opens.store.identity,
               wishes: storedOptions(ready.reverse),
-              birth: made.birth,
+              startRecord: made.startRecord,
               position: reversePosition,
               key: tableKeyOf(from),
               sourceTable: tableText(to),
@@ -335,7 +335,7 @@ async function cleanUpCutover(between: Between, row: CutoverRow, run: CutoverRun
   const { closes: opened, opens: closed } = between
   await recordReverseStreams(opened, closed)
   const before = await streamNamed(opened.database, row.stream)
-  const name = before?.birth?.slot ?? streamName(row.stream)
+  const name = before?.startRecord?.slot ?? streamName(row.stream)
   const { closing, back } = cutoverCapabilities(between)
   await back.end(name, run.interrupt.abort)
   const { opens } = documentOf(await opened.switches.document(row.id))

@@ -25,12 +25,12 @@ export async function performDiscover(operation: DiscoverOperation, run: Discove
   let sources = 0
   let excluded = 0
   let bytes = 0n
-  const lanes = parallelAt([operation.path])
+  const workers = parallelAt([operation.path])
   const shallow: string[] = []
   const unsearched: string[] = []
   let last: Extract<FoundInFolder, { kind: 'table' }> | null = null
   const walked = { ...operation, signal: interrupt.stop, onShallow: (name: string) => void shallow.push(name) }
-  const probed = orderedResults(walkLake(operation.path, walked), lanes, async (found) => ({
+  const probed = orderedResults(walkLake(operation.path, walked), workers, async (found) => ({
     found,
     event: found.kind === 'table' ? await discoveredTableEvent(found.name, found.path, interrupt.abort) : null,
   }))

@@ -79,28 +79,28 @@ export class MysqlTriggers implements ChangeSource {
   }
 
   async renew(
-    birth: StreamStart,
+    startRecord: StreamStart,
     tables: readonly FollowedTable[],
     applied: LogPosition,
     signal: AbortSignal,
     report: (message: string) => void = () => undefined,
   ): Promise<StreamStart> {
-    this.#stream = birth.slot
+    this.#stream = startRecord.slot
     this.#partitions.forget(tables)
     return await this.#write(signal, (session) =>
-      renewMysqlTriggers(this.#config, birth, tables, applied, this.#wait(session, signal, report)),
+      renewMysqlTriggers(this.#config, startRecord, tables, applied, this.#wait(session, signal, report)),
     )
   }
 
   async verify(
-    birth: StreamStart,
+    startRecord: StreamStart,
     tables: readonly FollowedTable[],
     applied: LogPosition,
     signal: AbortSignal,
   ): Promise<StreamState> {
-    this.#stream = birth.slot
+    this.#stream = startRecord.slot
     return await this.#ask(signal, (session) =>
-      verifyMysqlTriggers(session, this.#config.database, birth, tables, applied, this.#partitions),
+      verifyMysqlTriggers(session, this.#config.database, startRecord, tables, applied, this.#partitions),
     )
   }
 
@@ -110,12 +110,12 @@ export class MysqlTriggers implements ChangeSource {
     return await this.#write(signal, (session) => takeNumber(session, this.#config.database, name))
   }
 
-  lag(birth: StreamStart, signal: AbortSignal): Promise<SourceLag> {
+  lag(startRecord: StreamStart, signal: AbortSignal): Promise<SourceLag> {
     return this.#ask(signal, async (session) => {
-      const progress = await readProgress(session, this.#config.database, birth.slot)
+      const progress = await readProgress(session, this.#config.database, startRecord.slot)
       // Read the clock before counting notes: a count of 0 then means that no note was waiting at that time.
       const at = await mysqlClockMs(session)
-      const { bytes, waiting } = await sizeOf(session, birth)
+      const { bytes, waiting } = await sizeOf(session, startRecord)
       return {
         now: progress?.counter ?? 0n,
         waiting,
@@ -129,17 +129,17 @@ export class MysqlTriggers implements ChangeSource {
   }
 
   async open(
-    birth: StreamStart,
+    startRecord: StreamStart,
     tables: readonly FollowedTable[],
     from: LogPosition,
     signal: AbortSignal,
   ): Promise<ChangeStream> {
-    this.#stream = birth.slot
+    this.#stream = startRecord.slot
     const names = tables.map(({ table }) => tableText(table.table))
     const onPartition = (partition: PartitionChange): void =>
       this.#partitions.note(names[partition.table] ?? '', partition)
     try {
-      const rounds = await MysqlRounds.open({ config: this.#config, birth, tables, from, onPartition, signal })
+      const rounds = await MysqlRounds.open({ config: this.#config, startRecord, tables, from, onPartition, signal })
       return new TriggerStream(rounds, from, signal)
     } catch (error) {
       throw mysqlSourceError(error, this.#config.label)
@@ -188,7 +188,7 @@ export class MysqlTriggers implements ChangeSource {
   }
 
   #wait(session: MysqlSession, signal: AbortSignal, report: (message: string) => void): MysqlWait {
-    return { session, signal, tell: report, patienceMs: WAIT_MS }
+    return { session, signal, tell: report, waitLimitMs: WAIT_MS }
   }
 
   async #write<T>(signal: AbortSignal, body: (session: MysqlSession) => Promise<T>): Promise<T> {
@@ -205,10 +205,10 @@ export class MysqlTriggers implements ChangeSource {
 /** Number of waiting notes, and bytes of the logs. */
 async function sizeOf(
   session: MysqlSession,
-  birth: StreamStart,
+  startRecord: StreamStart,
 ): Promise<{ readonly bytes: bigint; readonly waiting: bigint }> {
   let [bytes, waiting] = [0n, 0n]
-  for (const { table } of logsOf(birth).values()) {
+  for (const { table } of logsOf(startRecord).values()) {
     const [[size, estimate] = []] = await session.rows(
       'SELECT CAST(DATA_LENGTH AS CHAR), CAST(TABLE_ROWS AS CHAR) FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?',
       [table.schema ?? null, table.name],

@@ -56,9 +56,9 @@ export function mysqlLogFact(table: TableName): string {
 }
 
 /** @throws Error if the stream has no log of the table */
-export function mysqlLogOf(birth: StreamStart, table: FollowedTable): MysqlTableLog {
-  const found = logsOf(birth).get(mysqlLogFact(table.table.table))
-  if (found === undefined) throw new Error(`stream ${birth.slot} has no log of ${tableText(table.table.table)}`)
+export function mysqlLogOf(startRecord: StreamStart, table: FollowedTable): MysqlTableLog {
+  const found = logsOf(startRecord).get(mysqlLogFact(table.table.table))
+  if (found === undefined) throw new Error(`stream ${startRecord.slot} has no log of ${tableText(table.table.table)}`)
   return found
 }
 

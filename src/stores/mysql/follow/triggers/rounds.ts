@@ -26,7 +26,7 @@ const LOCK_SECONDS = 1
 
 type RoundsOptions = {
   readonly config: MysqlConfig
-  readonly birth: StreamStart
+  readonly startRecord: StreamStart
   readonly tables: readonly FollowedTable[]
   /** Position up to which changes are durable in the target. */
   readonly from: LogPosition
@@ -46,15 +46,15 @@ export class MysqlRounds implements Rounds {
    * position is below the target's
    */
   static async open(options: RoundsOptions): Promise<MysqlRounds> {
-    const { config, birth, from, signal } = options
+    const { config, startRecord, from, signal } = options
     throwIfAborted(signal)
     const reader = await readerOf(config)
     try {
       const writer = await openCopySession(config, 'write')
       try {
-        await writer.execute('SET @sluice_forgets = ?', [birth.facts[TOKEN] ?? ''])
+        await writer.execute('SET @sluice_forgets = ?', [startRecord.facts[TOKEN] ?? ''])
         const rounds = new MysqlRounds(options, reader, writer)
-        const progress = await readProgress(reader.session, config.database, birth.slot)
+        const progress = await readProgress(reader.session, config.database, startRecord.slot)
         // A source that has lost reported numbers would use them again.
         if (progress === null || progress.shown < from)
           throw logsGone('the source has lost state of the stream since its last run')
@@ -70,24 +70,24 @@ export class MysqlRounds implements Rounds {
   }
 
   private constructor(options: RoundsOptions, reader: Reader, writer: MysqlSession) {
-    const { birth, tables } = options
+    const { startRecord, tables } = options
     this.request = options
     this.#reader = reader
     this.#writer = writer
     this.#noted = tables.map((table) => {
-      const shape = parseMysqlShape(birth.shapes[tableText(table.table.table)])
-      return { table, log: mysqlLogOf(birth, table), shape, partitions: new Set(Object.values(shape.ids)) }
+      const shape = parseMysqlShape(startRecord.shapes[tableText(table.table.table)])
+      return { table, log: mysqlLogOf(startRecord, table), shape, partitions: new Set(Object.values(shape.ids)) }
     })
   }
 
   async state(): Promise<RoundState> {
-    const { config, birth } = this.request
-    const progress = await readProgress(this.#reader.session, config.database, birth.slot)
-    if (progress === null) throw logsGone(`the row of progress of stream ${birth.slot} is gone`)
+    const { config, startRecord } = this.request
+    const progress = await readProgress(this.#reader.session, config.database, startRecord.slot)
+    if (progress === null) throw logsGone(`the row of progress of stream ${startRecord.slot} is gone`)
     const { counter, shown } = progress
     const isNoted = await this.#isNoted()
     // No change has this number, but the target will store it as its position: the source must keep it after a crash.
-    if (!isNoted && counter > shown) await noteShown(this.#writer, config.database, birth.slot, counter)
+    if (!isNoted && counter > shown) await noteShown(this.#writer, config.database, startRecord.slot, counter)
     return { end: counter, isNoted, idle: counter }
   }
 
@@ -139,12 +139,12 @@ export class MysqlRounds implements Rounds {
    * Takes a number and a snapshot, then raises `shown`: see `position.ts`. @returns the number, and the server's time
    */
   async #begin(session: MysqlSession): Promise<{ readonly position: LogPosition; readonly at: number }> {
-    const { config, birth } = this.request
-    const position = await takeNumber(this.#writer, config.database, birth.slot)
+    const { config, startRecord } = this.request
+    const position = await takeNumber(this.#writer, config.database, startRecord.slot)
     const at = await mysqlClockMs(session)
     await session.command('START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY')
     await session.command('SAVEPOINT sluice')
-    await noteShown(this.#writer, config.database, birth.slot, position)
+    await noteShown(this.#writer, config.database, startRecord.slot, position)
     return { position, at }
   }
 
@@ -160,11 +160,11 @@ export class MysqlRounds implements Rounds {
   }
 
   async #forget(reported: MysqlReportedRound, upTo: LogPosition): Promise<void> {
-    const { config, birth } = this.request
+    const { config, startRecord } = this.request
     const session = this.#writer
     try {
-      await lockProgress(session, config.database, birth.slot)
-      refuseOtherFollower(birth, await readMysqlFollower(session, config.database, birth.slot))
+      await lockProgress(session, config.database, startRecord.slot)
+      refuseOtherFollower(startRecord, await readMysqlFollower(session, config.database, startRecord.slot))
       for (const [place, notes] of reported) {
         const log = this.#noted[place]?.log
         if (log === undefined) continue
@@ -172,7 +172,7 @@ export class MysqlRounds implements Rounds {
           await session.execute(forgetSql(mysqlTableSql(log.table)), [JSON.stringify(piece)])
       }
       await session.execute(
-        `UPDATE ${backquotedTable(mysqlProgressTable(config.database, birth.slot))} SET forgotten = GREATEST(forgotten, ?)`,
+        `UPDATE ${backquotedTable(mysqlProgressTable(config.database, startRecord.slot))} SET forgotten = GREATEST(forgotten, ?)`,
         [upTo],
       )
       const lost = await session.commit()

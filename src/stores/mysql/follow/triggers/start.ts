@@ -99,28 +99,28 @@ export async function endMysqlTriggers(database: string, name: string, wait: Mys
  */
 export async function renewMysqlTriggers(
   config: MysqlConfig,
-  birth: StreamStart,
+  startRecord: StreamStart,
   tables: readonly FollowedTable[],
   applied: LogPosition,
   wait: MysqlWait,
 ): Promise<StreamStart> {
   const { session } = wait
-  const whole = await streamWideFault(session, config.database, birth, applied)
+  const whole = await streamWideFault(session, config.database, startRecord, applied)
   if (whole !== null) {
     throw lostStreamError(whole.code === 'SLOT_LOST' ? 'SLOT_LOST' : 'STREAM_HALTED', whole.message)
   }
-  const born = { facts: { ...birth.facts }, shapes: { ...birth.shapes } }
+  const born = { facts: { ...startRecord.facts }, shapes: { ...startRecord.shapes } }
   for (const table of tables) {
-    const { number } = mysqlLogOf(birth, table)
-    const names = triggerNames(birth.slot, number)
+    const { number } = mysqlLogOf(startRecord, table)
+    const names = triggerNames(startRecord.slot, number)
     for (const trigger of names)
       await awaitMysqlLock(wait, `the trigger on ${tableText(table.table.table)}`, `DROP TRIGGER IF EXISTS ${backquotedTable({ ...table.table.table, name: trigger })}`) // prettier-ignore
-    const log = mysqlLogTable(config.database, birth.slot, number)
+    const log = mysqlLogTable(config.database, startRecord.slot, number)
     await awaitMysqlLock(wait, `log ${log.name}`, `DROP TABLE IF EXISTS ${backquotedTable(log)}`)
-    await logged({ database: config.database, name: birth.slot, token: birth.facts[TOKEN] ?? '', number }, table, born, wait) // prettier-ignore
+    await logged({ database: config.database, name: startRecord.slot, token: startRecord.facts[TOKEN] ?? '', number }, table, born, wait) // prettier-ignore
   }
   await waitForPrepared(wait)
-  return { ...birth, ...born }
+  return { ...startRecord, ...born }
 }
 
 type Born = { readonly facts: Record<string, string>; readonly shapes: Record<string, string> }
@@ -182,7 +182,7 @@ async function removeMade(config: MysqlConfig, name: string, { tell }: MysqlWait
   try {
     await using session = await openCopySession(config, 'write')
     const signal = AbortSignal.timeout(WAIT_MS)
-    await endMysqlTriggers(config.database, name, { session, signal, tell, patienceMs: CLEARING_MS })
+    await endMysqlTriggers(config.database, name, { session, signal, tell, waitLimitMs: CLEARING_MS })
   } catch {
     // Reported, not thrown: the first error is more useful.
     tell(`triggers and tables ${name} could not be removed, and still record writes: the same command, or one with --restart, removes them`) // prettier-ignore

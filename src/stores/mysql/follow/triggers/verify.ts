@@ -33,25 +33,25 @@ export const TOKEN = 'token'
 export async function verifyMysqlTriggers(
   session: MysqlSession,
   database: string,
-  birth: StreamStart,
+  startRecord: StreamStart,
   tables: readonly FollowedTable[],
   applied: LogPosition,
   reported: ReportedPartitions,
 ): Promise<StreamState> {
   const all = tables.map(({ table }) => tableText(table.table))
   const since = counterText(applied)
-  const whole = await streamWideFault(session, database, birth, applied)
+  const whole = await streamWideFault(session, database, startRecord, applied)
   if (whole !== null) return { faults: [{ ...whole, tables: all, since }], moved: {}, unclear: [] }
   const faults: StreamFault[] = []
   const moved: Record<string, string> = {}
   for (const [at, table] of tables.entries()) {
     const name = all[at] ?? ''
     const key = tableText(table.table.table)
-    const before = parseMysqlShape(birth.shapes[key])
+    const before = parseMysqlShape(startRecord.shapes[key])
     const now = await readMysqlTriggerShape(session, table.table.table)
-    const code = await tableFault(session, birth, table, before, now, reported.of(key))
+    const code = await tableFault(session, startRecord, table, before, now, reported.of(key))
     if (code !== null) faults.push({ code: code.code, tables: [name], message: `${name}: ${code.reason}`, since })
-    else if (now !== null && JSON.stringify(now) !== birth.shapes[key]) moved[key] = JSON.stringify(now)
+    else if (now !== null && JSON.stringify(now) !== startRecord.shapes[key]) moved[key] = JSON.stringify(now)
   }
   return { faults, moved, unclear: [] }
 }
@@ -62,14 +62,14 @@ type StreamWideFault = Pick<StreamFault, 'code' | 'message'>
 export async function streamWideFault(
   session: MysqlSession,
   database: string,
-  birth: StreamStart,
+  startRecord: StreamStart,
   applied: LogPosition,
 ): Promise<StreamWideFault | null> {
-  const progress = await readProgress(session, database, birth.slot)
-  const table = tableText(mysqlProgressTable(database, birth.slot))
+  const progress = await readProgress(session, database, startRecord.slot)
+  const table = tableText(mysqlProgressTable(database, startRecord.slot))
   if (progress === null)
     return { code: 'SLOT_LOST', message: `the row of ${table} with the applied position of the logs is gone` }
-  if (progress.token !== birth.facts[TOKEN])
+  if (progress.token !== startRecord.facts[TOKEN])
     return { code: 'OTHER_SERVER', message: `${table} belongs to another stream` }
   const lost = counterFault(progress.shown, progress.forgotten, applied)
   if (lost?.code === 'OTHER_SERVER') {
@@ -85,7 +85,7 @@ type TableFault = { readonly code: 'TABLE_CHANGED' | 'TRIGGERS_CHANGED'; readonl
 
 async function tableFault(
   session: MysqlSession,
-  birth: StreamStart,
+  startRecord: StreamStart,
   followed: FollowedTable,
   before: MysqlTriggerShape,
   now: MysqlTriggerShape | null,
@@ -94,11 +94,11 @@ async function tableFault(
   const { table } = followed.table
   const changed = (reason: string): TableFault => ({ code: 'TABLE_CHANGED', reason })
   if (now === null) return changed('it was dropped or renamed')
-  const log = logsOf(birth).get(mysqlLogFact(table))
+  const log = logsOf(startRecord).get(mysqlLogFact(table))
   if (log === undefined) return { code: 'TRIGGERS_CHANGED', reason: 'the stream has no log of it' }
   const reason = columnsFault(before, now) ?? passedPartition(now, reported) ?? (await numbersFault(session, table, before, now)) ?? keyFault(log, followed, now) ?? revertedAlterFault(before, now) // prettier-ignore
   if (reason !== null) return changed(reason)
-  const wrong = await logFault(session, birth.slot, table, mysqlLogOf(birth, followed))
+  const wrong = await logFault(session, startRecord.slot, table, mysqlLogOf(startRecord, followed))
   return wrong === null ? null : { code: 'TRIGGERS_CHANGED', reason: wrong }
 }
 

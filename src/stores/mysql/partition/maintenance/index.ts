@@ -112,11 +112,11 @@ export class MysqlMaintenance implements MaintenanceStore {
   }
 
   async make(request: MakeRequest): Promise<Made> {
-    const { table, budgetMs, signal } = request
+    const { table, retryLimitMs, signal } = request
     const place = `${this.#config.label}: ${tableText(table.table)}`
     const open: MysqlSession[] = []
     try {
-      await using lock = await this.#runLock(table.table, budgetMs, eitherSignal(request))
+      await using lock = await this.#runLock(table.table, retryLimitMs, eitherSignal(request))
       const worker = await this.#open('write')
       open.push(worker)
       // Each statement is its own transaction: reads between two of them hold no lock on the table.
@@ -134,8 +134,8 @@ export class MysqlMaintenance implements MaintenanceStore {
   }
 
   /** One run at a time creates partitions of a table, on any host. The server ends the lock with its session. */
-  async #runLock({ schema, name }: TableName, budgetMs: number, signal: AbortSignal): Promise<SessionLock> {
-    const until = performance.now() + budgetMs
+  async #runLock({ schema, name }: TableName, retryLimitMs: number, signal: AbortSignal): Promise<SessionLock> {
+    const until = performance.now() + retryLimitMs
     for (;;) {
       throwIfAborted(signal)
       const lock = await takeMysqlLock(

@@ -31,8 +31,8 @@ const WITHOUT_WAITING = 0.5
 const ALWAYS_WITHOUT_WAITING_MS = 250
 
 /** @returns time until which no transaction may have to wait, by the clock of `performance` */
-export function politeUntil(budgetMs: number): number {
-  return performance.now() + budgetMs * WITHOUT_WAITING
+export function politeUntil(retryLimitMs: number): number {
+  return performance.now() + retryLimitMs * WITHOUT_WAITING
 }
 
 export type Sessions = {
@@ -43,8 +43,8 @@ export type Sessions = {
 }
 
 type LockLimits = {
-  readonly patienceMs: number
-  readonly budgetMs: number
+  readonly lockTimeoutMs: number
+  readonly retryLimitMs: number
   /** See `politeUntil`. Set once per run: a table that was busy so long is not free for the next partition either. */
   readonly politeUntil: number
   readonly signal: AbortSignal
@@ -64,12 +64,12 @@ export type Alteration = {
 export async function alterWhenFree(
   sessions: Sessions,
   { table, statement, check }: Alteration,
-  { patienceMs, budgetMs, politeUntil: polite, signal }: LockLimits,
+  { lockTimeoutMs, retryLimitMs, politeUntil: polite, signal }: LockLimits,
 ): Promise<Done> {
   const begun = performance.now()
   const hasNowait = sessions.worker.facts.flavour === 'mariadb'
   const heldNow: IsLocked = hasNowait ? async () => false : await mysqlLockHolders(sessions.watcher, table)
-  let waitsAt = Math.max(polite, begun + Math.min(budgetMs * WITHOUT_WAITING, ALWAYS_WITHOUT_WAITING_MS))
+  let waitsAt = Math.max(polite, begun + Math.min(retryLimitMs * WITHOUT_WAITING, ALWAYS_WITHOUT_WAITING_MS))
   let [between, rest, longestMs] = [FIRST_BETWEEN_WAITS_MS, FIRST_REST_MS, 0]
   for (let tries = 1; ; tries++) {
     throwIfAborted(signal)
@@ -81,15 +81,15 @@ export async function alterWhenFree(
     const mayWait = at >= waitsAt
     if (held !== true || mayWait) {
       const running = sessions.worker.command(statement(hasNowait && !mayWait ? 'NOWAIT ' : ''))
-      const error = await ended(running, sessions, patienceMs, signal)
+      const error = await ended(running, sessions, lockTimeoutMs, signal)
       longestMs = Math.max(longestMs, performance.now() - at)
       if (error === null) return { longestMs, tries }
       throwIfAborted(signal)
       if (!BUSY.has(mysqlErrorNumber(error) ?? 0)) throw error
     }
     const now = performance.now()
-    const left = begun + budgetMs - now
-    if (left <= 0) throw busy(tableText(table), tries, budgetMs)
+    const left = begun + retryLimitMs - now
+    if (left <= 0) throw busy(tableText(table), tries, retryLimitMs)
     if (mayWait) {
       waitsAt = now + between
       between = Math.min(between * 2, LONGEST_BETWEEN_WAITS_MS)
@@ -102,13 +102,13 @@ export async function alterWhenFree(
 }
 
 /**
- * Waits for the end of a statement. Kills it on abort, or after it has waited for a lock for `patienceMs`.
+ * Waits for the end of a statement. Kills it on abort, or after it has waited for a lock for `lockTimeoutMs`.
  * @returns its error; null if it succeeded
  */
 async function ended(
   running: Promise<unknown>,
   { worker, watcher }: Sessions,
-  patienceMs: number,
+  lockTimeoutMs: number,
   signal: AbortSignal,
 ): Promise<unknown> {
   let isOver = false
@@ -117,7 +117,7 @@ async function ended(
     (error: unknown) => error,
   )
   void end.then(() => (isOver = true))
-  const step = Math.min(50, Math.max(5, patienceMs / 4))
+  const step = Math.min(50, Math.max(5, lockTimeoutMs / 4))
   // When the statement was last seen working, not waiting for a lock.
   let worked = performance.now()
   for (;;) {
@@ -125,7 +125,7 @@ async function ended(
     if (isOver) return await end
     const asked = performance.now()
     if (!(await waits(watcher, worker.facts.id))) worked = asked
-    if (signal.aborted || asked - worked + step > patienceMs) break
+    if (signal.aborted || asked - worked + step > lockTimeoutMs) break
   }
   if (!isOver) await watcher.command(`KILL QUERY ${worker.facts.id}`)
   const error = await end
@@ -140,10 +140,10 @@ async function waits(watcher: MysqlSession, id: number): Promise<boolean> {
   return /^Waiting for /i.test(String(state ?? ''))
 }
 
-function busy(where: string, tries: number, budgetMs: number): SluiceError {
+function busy(where: string, tries: number, retryLimitMs: number): SluiceError {
   return new SluiceError(
     'TARGET_BUSY',
-    `other sessions lock ${where} for longer than ${(budgetMs / 1000).toFixed(1)} seconds`,
+    `other sessions lock ${where} for longer than ${(retryLimitMs / 1000).toFixed(1)} seconds`,
     {
       where,
       reason: `a partition can be created only while no transaction uses the table; ${tries} tries failed`,

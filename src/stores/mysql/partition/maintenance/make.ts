@@ -41,11 +41,11 @@ export async function makeMysqlPartitions(
   request: MakeRequest,
   server: string,
 ): Promise<Made> {
-  const { table, partitions, budgetMs, onStep } = request
+  const { table, partitions, retryLimitMs, onStep } = request
   const signal = eitherSignal(request)
   const where = tableText(table.table)
-  const until = performance.now() + budgetMs
-  const polite = politeUntil(budgetMs)
+  const until = performance.now() + retryLimitMs
+  const polite = politeUntil(retryLimitMs)
   const made: (NewPartition & { moved: bigint })[] = []
   const foundMade: NewPartition[] = []
   const notGiven: MissingProperty[] = []
@@ -70,8 +70,8 @@ export async function makeMysqlPartitions(
         break
       }
       try {
-        const patience = { ...request, signal, budgetMs: Math.max(0, until - performance.now()), politeUntil: polite }
-        const done = await alterWhenFree(sessions, plan.alteration, patience)
+        const limits = { ...request, signal, retryLimitMs: Math.max(0, until - performance.now()), politeUntil: polite }
+        const done = await alterWhenFree(sessions, plan.alteration, limits)
         longestMs = Math.max(longestMs, done.longestMs)
         tries += done.tries
       } catch (error) {

@@ -50,7 +50,7 @@ export abstract class PostgresChangeSource extends ReadsServer {
   }
 
   protected wait(session: CopySession, signal: AbortSignal, report: (message: string) => void): PostgresWait {
-    return { session, signal, tell: report, patienceMs: WAIT_MS }
+    return { session, signal, tell: report, waitLimitMs: WAIT_MS }
   }
 }
 
@@ -76,23 +76,25 @@ export class PostgresChanges extends PostgresChangeSource implements ChangeSourc
   }
 
   verify(
-    birth: StreamStart,
+    startRecord: StreamStart,
     tables: readonly FollowedTable[],
     applied: LogPosition,
     signal: AbortSignal,
   ): Promise<StreamState> {
-    return this.read(signal, (session) => verifyStream(session, birth, tables, applied, this.#notes))
+    return this.read(signal, (session) => verifyStream(session, startRecord, tables, applied, this.#notes))
   }
 
   async renew(
-    birth: StreamStart,
+    startRecord: StreamStart,
     tables: readonly FollowedTable[],
     applied: LogPosition,
     signal: AbortSignal,
     report: (message: string) => void = () => undefined,
   ): Promise<StreamStart> {
     this.#notes.partitions.forget(tables)
-    return this.#write(signal, (session) => renewTables(birth, tables, applied, this.wait(session, signal, report)))
+    return this.#write(signal, (session) =>
+      renewTables(startRecord, tables, applied, this.wait(session, signal, report)),
+    )
   }
 
   async fence(signal: AbortSignal): Promise<LogPosition> {
@@ -104,23 +106,27 @@ export class PostgresChanges extends PostgresChangeSource implements ChangeSourc
     return position
   }
 
-  lag(birth: StreamStart, signal: AbortSignal): Promise<SourceLag> {
-    return this.read(signal, (session) => sourceLag(session, birth))
+  lag(startRecord: StreamStart, signal: AbortSignal): Promise<SourceLag> {
+    return this.read(signal, (session) => sourceLag(session, startRecord))
   }
 
   async open(
-    birth: StreamStart,
+    startRecord: StreamStart,
     tables: readonly FollowedTable[],
     from: LogPosition,
     signal: AbortSignal,
     frames?: FrameFormat,
   ): Promise<ChangeStream> {
     // Only the owner of the run's lease may read the slot: another reader is a program that lost the lease.
-    const stream = await openReplicationStream(this.settings, birth, tables, from, { signal, takeOver: true, frames })
+    const stream = await openReplicationStream(this.settings, startRecord, tables, from, {
+      signal,
+      takeOver: true,
+      frames,
+    })
     try {
       // From here on no other program can replace the slot, and nothing is confirmed yet.
       const fault = await this.read(signal, async (session) => {
-        return (await otherTime(session, birth, from)) ?? (await slotFault(session, birth, from))
+        return (await otherTime(session, startRecord, from)) ?? (await slotFault(session, startRecord, from))
       })
       if (fault !== null) {
         throw new SluiceError('SLOT_LOST', fault, {

@@ -74,7 +74,7 @@ async function createStreamSlot(
   if (quiet) await waitForOlderTransactions(wait)
   const still = quiet ? await lockWriters(settings, names, wait) : null
   try {
-    const within = quiet ? { ...wait, patienceMs: Math.min(wait.patienceMs, QUIET_MS) } : wait
+    const within = quiet ? { ...wait, waitLimitMs: Math.min(wait.waitLimitMs, QUIET_MS) } : wait
     const start = await createSlot(settings, name, within)
     await waitForOpen(within)
     return start
@@ -167,50 +167,50 @@ const NO_LOCK = '55P03'
  * @throws SluiceError SLOT_LOST, STREAM_HALTED, NOT_FOLLOWABLE, SOURCE_BUSY; errors of the server
  */
 export async function renewTables(
-  birth: StreamStart,
+  startRecord: StreamStart,
   tables: readonly FollowedTable[],
   applied: LogPosition,
   wait: PostgresWait,
 ): Promise<StreamStart> {
   const { session } = wait
-  await refuseLost(session, birth, applied)
-  for (const table of tables) await publishTable(birth, table, wait)
-  const noted = await currentFacts(session, birth.publication, tables)
+  await refuseLost(session, startRecord, applied)
+  for (const table of tables) await publishTable(startRecord, table, wait)
+  const noted = await currentFacts(session, startRecord.publication, tables)
   const members = tables.map(({ table }) => memberFact(table.table))
   // Wait for commits before this position: later snapshots then contain all changes that the stream leaves out.
   const since = lsnText(await commitFence(session))
   await waitForOpen(wait)
   const names = tables.map(({ table }) => tableText(table.table))
   return {
-    ...birth,
-    facts: { ...birth.facts, ...Object.fromEntries(members.map((name) => [name, noted.facts[name] ?? ''])) },
-    shapes: { ...birth.shapes, ...noted.shapes },
-    since: { ...birth.since, ...Object.fromEntries(names.map((name) => [name, since])) },
+    ...startRecord,
+    facts: { ...startRecord.facts, ...Object.fromEntries(members.map((name) => [name, noted.facts[name] ?? ''])) },
+    shapes: { ...startRecord.shapes, ...noted.shapes },
+    since: { ...startRecord.since, ...Object.fromEntries(names.map((name) => [name, since])) },
   }
 }
 
-async function refuseLost(session: CopySession, birth: StreamStart, applied: LogPosition): Promise<void> {
-  const lost = await slotFault(session, birth, applied)
+async function refuseLost(session: CopySession, startRecord: StreamStart, applied: LogPosition): Promise<void> {
+  const lost = await slotFault(session, startRecord, applied)
   const whole =
-    (await otherTime(session, birth, applied)) ??
+    (await otherTime(session, startRecord, applied)) ??
     lost ??
-    publicationFault(birth, (await findPublication(session, birth.publication))?.facts ?? null)
+    publicationFault(startRecord, (await findPublication(session, startRecord.publication))?.facts ?? null)
   if (whole !== null) throw lostStreamError(whole === lost ? 'SLOT_LOST' : 'STREAM_HALTED', whole)
 }
 
 /** @throws SluiceError STREAM_HALTED if the publication itself has changed */
-async function publishTable(birth: StreamStart, { table }: FollowedTable, wait: PostgresWait): Promise<void> {
+async function publishTable(startRecord: StreamStart, { table }: FollowedTable, wait: PostgresWait): Promise<void> {
   const { session } = wait
   const name = tableText(table.table)
   await waitPostgresUntil(
     wait,
     `publishing ${name}`,
     async () => {
-      const member = await memberOf(session, birth, table)
+      const member = await memberOf(session, startRecord, table)
       if (member !== undefined && sendsWholeTable(member)) return true
       await session.begin('', `SET LOCAL lock_timeout = ${LOCK_MS}`)
       try {
-        await publishTableAgain(session, birth.publication, table.table, member !== undefined)
+        await publishTableAgain(session, startRecord.publication, table.table, member !== undefined)
         await session.commit()
         return true
       } catch (error) {
@@ -225,11 +225,11 @@ async function publishTable(birth: StreamStart, { table }: FollowedTable, wait: 
 
 async function memberOf(
   session: CopySession,
-  birth: StreamStart,
+  startRecord: StreamStart,
   table: FollowedTable['table'],
 ): Promise<string | undefined> {
-  const publication = await findPublication(session, birth.publication)
-  const fault = publicationFault(birth, publication?.facts ?? null)
+  const publication = await findPublication(session, startRecord.publication)
+  const fault = publicationFault(startRecord, publication?.facts ?? null)
   if (fault !== null) throw new SluiceError('STREAM_HALTED', fault, { hint: 'run the same command again' })
   const [found] = await findReplicatedTables(session, [{ table }])
   return publication?.tables.get(found?.oid ?? '')

@@ -42,21 +42,21 @@ const AHEAD = 2
  */
 export async function openReplicationStream(
   settings: PostgresSettings,
-  birth: Pick<StreamStart, 'slot' | 'publication' | 'since'> & Partial<Pick<StreamStart, 'shapes'>>,
+  startRecord: Pick<StreamStart, 'slot' | 'publication' | 'since'> & Partial<Pick<StreamStart, 'shapes'>>,
   tables: readonly FollowedTable[],
   from: LogPosition,
   options: StreamOptions,
 ): Promise<ChangeStream> {
   const { signal, origin, frames, takeOver = false } = options
-  const { slot, publication } = birth
-  const since = tables.map(({ table }) => lsnOf(birth.since?.[tableText(table.table)] ?? '0/0'))
+  const { slot, publication } = startRecord
+  const since = tables.map(({ table }) => lsnOf(startRecord.since?.[tableText(table.table)] ?? '0/0'))
   throwIfAborted(signal)
   try {
     const relations = await withSession(settings, (session) =>
       ReplicatedRelations.open(
         session,
         tables,
-        birth.shapes ?? {},
+        startRecord.shapes ?? {},
         (sql) => withSession(settings, (other) => other.ask(sql)),
         frames === 'pg-binary',
       ),

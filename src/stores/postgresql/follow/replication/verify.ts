@@ -40,26 +40,28 @@ export type ReportedChanges = {
 
 export async function verifyStream(
   session: CopySession,
-  birth: StreamStart,
+  startRecord: StreamStart,
   tables: readonly FollowedTable[],
   applied: LogPosition,
   reported: ReportedChanges,
 ): Promise<StreamState> {
   const since = lsnText(applied)
   const whole = faultOfAll(tables, since)
-  const other = await otherTime(session, birth, applied)
+  const other = await otherTime(session, startRecord, applied)
   if (other !== null) return whole('OTHER_SERVER', other)
-  const lost = await slotFault(session, birth, applied)
+  const lost = await slotFault(session, startRecord, applied)
   if (lost !== null) return whole('SLOT_LOST', lost)
   return await session.rolledBack('ISOLATION LEVEL REPEATABLE READ READ ONLY', BY_INDEX, async () => {
-    const publication = await findPublication(session, birth.publication)
-    const changed = publicationFault(birth, publication?.facts ?? null)
+    const publication = await findPublication(session, startRecord.publication)
+    const changed = publicationFault(startRecord, publication?.facts ?? null)
     if (changed !== null) return whole('PUBLICATION_CHANGED', changed)
-    const befores = tables.map(({ table }) => parseReplicatedShape(birth.shapes[tableText(table.table)] ?? NO_SHAPE))
+    const befores = tables.map(({ table }) =>
+      parseReplicatedShape(startRecord.shapes[tableText(table.table)] ?? NO_SHAPE),
+    )
     const oids = befores.map((shape) => shape.nodes[0]?.oid ?? '0')
     const seen = await readShapes(session, oids)
     const end = await commitFence(session)
-    const notes = await readNotes(session, ['PUBLICATION', birth.publication])
+    const notes = await readNotes(session, ['PUBLICATION', startRecord.publication])
     const faults: StreamFault[] = []
     const moved: Record<string, string> = {}
     const unclear: string[] = []
@@ -69,12 +71,12 @@ export async function verifyStream(
       const [before, oid = '0'] = [befores[at] ?? parseReplicatedShape(NO_SHAPE), oids[at]]
       const halt = (code: StreamFault['code'], reason: string): void =>
         void faults.push({ code, tables: [name], message: `${name}: ${reason}`, since })
-      if (birth.facts[memberFact(table.table)] !== publication?.tables.get(oid)) {
+      if (startRecord.facts[memberFact(table.table)] !== publication?.tables.get(oid)) {
         const how =
           publication?.tables.has(oid) === true
             ? 'has another entry for the table: it was removed and added again, or its row filter or column list changed'
             : 'does not send the table'
-        halt('PUBLICATION_CHANGED', `publication ${birth.publication} ${how}`)
+        halt('PUBLICATION_CHANGED', `publication ${startRecord.publication} ${how}`)
         continue
       }
       const now = seen.get(oid) ?? {
@@ -106,13 +108,13 @@ export function faultOfAll(
  */
 export async function slotFault(
   session: CopySession,
-  birth: StreamStart,
+  startRecord: StreamStart,
   applied: LogPosition,
 ): Promise<string | null> {
-  const [slot] = await findSlots(session, birth.slot)
-  const name = `replication slot ${birth.slot}`
+  const [slot] = await findSlots(session, startRecord.slot)
+  const name = `replication slot ${startRecord.slot}`
   if (slot === undefined) return `${name} no longer exists`
-  if (slot.plugin !== PLUGIN || slot.database !== birth.facts['slot.database']) {
+  if (slot.plugin !== PLUGIN || slot.database !== startRecord.facts['slot.database']) {
     return `${name} is another slot: plugin ${slot.plugin ?? 'none'}, database ${slot.database ?? 'none'}`
   }
   if (slot.status === 'lost' || slot.invalidation !== null) {
@@ -160,10 +162,10 @@ export async function tableDifference(
  */
 export async function otherTime(
   session: CopySession,
-  birth: StreamStart,
+  startRecord: StreamStart,
   applied: LogPosition,
 ): Promise<string | null> {
-  return (await otherServer(session, birth)) ?? (await setBack(session, applied))
+  return (await otherServer(session, startRecord)) ?? (await setBack(session, applied))
 }
 
 /**

@@ -91,10 +91,10 @@ export class Attempt implements SwitchAttempt {
 
   exchange(furthest: FurthestValues): Promise<readonly SwitchFinding[]> {
     const { request, lockTimeoutMs, path } = this.#opened
-    const patienceMs = Math.min(lockTimeoutMs, MAX_LOCK_WAIT_MS)
+    const tryTimeoutMs = Math.min(lockTimeoutMs, MAX_LOCK_WAIT_MS)
     return this.#do(async (session) => {
-      await lockAll(session, this.#opened.tables[1], patienceMs)
-      await session.ask(`SET LOCAL search_path TO ''; SET LOCAL lock_timeout TO ${patienceMs}`)
+      await lockAll(session, this.#opened.tables[1], tryTimeoutMs)
+      await session.ask(`SET LOCAL search_path TO ''; SET LOCAL lock_timeout TO ${tryTimeoutMs}`)
       const sides = { ...(await cutoverTables(session, request)), furthest: [furthest, this.#furthest] }
       const steps = await stepsOf(sides, true)
       const refused = steps.filter(({ verdict }) => verdict === 'refused')
@@ -121,8 +121,8 @@ export class Attempt implements SwitchAttempt {
       const place = await serverFacts(this.#opened.otherSession)
       await session.ask(BY_INDEX)
       const { facts, shapes } = await factsInTransaction(session, slot, tables)
-      const birth = { slot, publication: slot, start, facts: { ...place, ...facts }, shapes }
-      return (await slotFault(session, birth, lsnOf(start))) === null ? birth : null
+      const startRecord = { slot, publication: slot, start, facts: { ...place, ...facts }, shapes }
+      return (await slotFault(session, startRecord, lsnOf(start))) === null ? startRecord : null
     })
   }
 

@@ -28,7 +28,7 @@ import { dependentsWithRules, lockAll, lockDependent, deadlockTimeoutSql } from 
 
 const BUDGET_MS = 5000
 /** Limits for guarding, ms. Lock waits are short, so that no other session waits long behind them. */
-const GUARD_LIMITS = { patienceMs: 200, budgetMs: 20_000 }
+const GUARD_LIMITS = { lockTimeoutMs: 200, retryLimitMs: 20_000 }
 
 export class PostgresSwitches extends ReadsServer implements SwitchStore {
   inspect(request: SwitchRequest, signal: AbortSignal): Promise<readonly SwitchFinding[]> {
@@ -107,7 +107,7 @@ export class PostgresSwitches extends ReadsServer implements SwitchStore {
       if (before === null || before.sql.length === 0) return
       await new LockRetry(session, { ...GUARD_LIMITS, signal }).run([], async () => {
         await session.ask(deadlockTimeoutSql(session.version))
-        await lockAll(session, before.table, GUARD_LIMITS.patienceMs, from)
+        await lockAll(session, before.table, GUARD_LIMITS.lockTimeoutMs, from)
         const now = await wanted(session)
         if (now !== null) await session.askAll(now.sql)
       })
@@ -119,13 +119,13 @@ export class PostgresSwitches extends ReadsServer implements SwitchStore {
     session: CopySession,
     otherSession: CopySession,
     request: SwitchRequest,
-    { lockTimeoutMs, budgetMs = BUDGET_MS }: SwitchLimits,
+    { lockTimeoutMs, pauseLimitMs = BUDGET_MS }: SwitchLimits,
     signal: AbortSignal,
   ): Promise<Attempt | null> {
     const [row] = await session.ask("SELECT pg_catalog.current_setting('search_path')")
     const { from } = await cutoverTables(session, request)
     const dependents = await dependentsWithRules(session, from)
-    const held = new LockLimit(session, budgetMs)
+    const held = new LockLimit(session, pauseLimitMs)
     await session.begin(
       'ISOLATION LEVEL READ COMMITTED READ WRITE',
       `${held.firstSql}; ${deadlockTimeoutSql(session.version)}`,

@@ -1,23 +1,23 @@
 /** Limits how long other sessions wait for a transaction's locks: the server ends a session that is idle too long. */
 import type { CopySession } from '../../server/session.ts'
 
-/** Extra time after `budgetMs`, in ms: a program that is only slow gives up before the server ends its session. */
+/** Extra time after `pauseLimitMs`, in ms: a program that is only slow gives up before the server ends its session. */
 const GRACE_MS = 200
 /** Delay of the server when it ends a session, in ms. */
 const LATE_MS = 50
 
 export class LockLimit {
   readonly #session: CopySession
-  readonly #budgetMs: number
+  readonly #pauseLimitMs: number
   /** Times of `performance.now`: when the lock was requested; since when no statement runs (null while one runs). */
   #since = 0
   #idleSince: number | null = null
   #idleMs: number
 
-  /** @param budgetMs longest wait of other sessions */
-  constructor(session: CopySession, budgetMs: number) {
+  /** @param pauseLimitMs longest wait of other sessions */
+  constructor(session: CopySession, pauseLimitMs: number) {
     this.#session = session
-    this.#budgetMs = budgetMs
+    this.#pauseLimitMs = pauseLimitMs
     this.#idleMs = this.#leftMs()
   }
 
@@ -58,7 +58,7 @@ export class LockLimit {
 
   #leftMs(): number {
     const waited = this.#since === 0 ? 0 : performance.now() - this.#since
-    return Math.ceil(Math.max(0, this.#budgetMs - waited)) + GRACE_MS
+    return Math.ceil(Math.max(0, this.#pauseLimitMs - waited)) + GRACE_MS
   }
 }
 

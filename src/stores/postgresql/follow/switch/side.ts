@@ -45,8 +45,8 @@ import { goneTable, cutoverSide, cutoverTable, type CutoverTable } from './sides
 import { lockAll, deadlockTimeoutSql } from './take.ts'
 import { endWriters, writersOf } from './writers.ts'
 
-const SHORTLY = { patienceMs: 200, budgetMs: 20_000 }
-const TIDY = { patienceMs: 200, budgetMs: 3000 }
+const SHORTLY = { lockTimeoutMs: 200, retryLimitMs: 20_000 }
+const TIDY = { lockTimeoutMs: 200, retryLimitMs: 3000 }
 /** After this many attempts at the lock, sessions that write into the table are terminated, if this is requested. */
 const TRIES = 2
 const REST_MS = 50
@@ -129,7 +129,7 @@ export class PostgresSwitchSide extends ReadsServer implements SwitchSide {
       if ((await tokenOf(session, side)) !== null && (await hasWholeBarrier(session, side))) return true
       return await new LockRetry(session, { ...SHORTLY, signal }).run([], async () => {
         await session.ask(`${deadlockTimeoutSql(session.version)}; ${barrierLockSql(side)}`)
-        await lockAll(session, side, SHORTLY.patienceMs, 'writers')
+        await lockAll(session, side, SHORTLY.lockTimeoutMs, 'writers')
         // Another program that opens the table waits for this transaction, or has already ended the stream.
         if ((await session.all(held.sql, held.parameters)).length === 0) return false
         const isClosed = (await tokenOf(session, side)) !== null
@@ -146,12 +146,12 @@ export class PostgresSwitchSide extends ReadsServer implements SwitchSide {
     ended: (session: string) => void,
     signal: AbortSignal,
   ): Promise<SideClosed | { readonly closedBy: string } | null> {
-    const { table, lockTimeoutMs, budgetMs, endsSessions, mayReplace } = request
+    const { table, lockTimeoutMs, pauseLimitMs, endsSessions, mayReplace } = request
     return this.#write(table, signal, async (session, side) => {
       const gone: string[] = []
       const since = performance.now()
       for (let tries = 1; ; tries++) {
-        const left = budgetMs - (performance.now() - since)
+        const left = pauseLimitMs - (performance.now() - since)
         if (left <= 0) return null
         try {
           await session.begin(
@@ -213,7 +213,7 @@ export class PostgresSwitchSide extends ReadsServer implements SwitchSide {
       try {
         await new LockRetry(session, { ...TIDY, signal }).run([], async () => {
           await session.ask(`${deadlockTimeoutSql(session.version)}; ${barrierLockSql(side)}`)
-          await lockAll(session, side, TIDY.patienceMs)
+          await lockAll(session, side, TIDY.lockTimeoutMs)
           await session.askAll(await removeBarrierSql(session, side))
         })
         return true

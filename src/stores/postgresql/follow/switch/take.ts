@@ -24,17 +24,17 @@ export type Dependent = { readonly sql: string; readonly isView: boolean; readon
 
 /**
  * Locks a table and its partitions against all other sessions.
- * @param patienceMs longest wait for the lock
+ * @param lockTimeoutMs longest wait for the lock
  * @param from `writers`: readers are not blocked
  * @throws errors of the server
  */
 export async function lockAll(
   session: CopySession,
   { sql, isPartitioned }: CutoverTable,
-  patienceMs: number,
+  lockTimeoutMs: number,
   from: 'everybody' | 'writers' = 'everybody',
 ): Promise<void> {
-  const left = Math.max(1, Math.floor(patienceMs))
+  const left = Math.max(1, Math.floor(lockTimeoutMs))
   await session.ask(
     `SET LOCAL lock_timeout TO ${left}; LOCK TABLE ${isPartitioned ? '' : 'ONLY '}${sql} IN ${from === 'everybody' ? 'ACCESS EXCLUSIVE' : 'SHARE ROW EXCLUSIVE'} MODE`,
   )
@@ -48,12 +48,12 @@ export async function lockAll(
 export async function lockDependent(
   session: CopySession,
   { sql, isView, owner }: Dependent,
-  patienceMs: number,
+  lockTimeoutMs: number,
 ): Promise<void> {
   const taken = isView
     ? `ALTER VIEW ${sql} OWNER TO ${quoteName(owner)}`
     : `LOCK TABLE ONLY ${sql} IN ACCESS EXCLUSIVE MODE`
-  await session.ask(`SET LOCAL lock_timeout TO ${Math.max(1, Math.floor(patienceMs))}; ${taken}`)
+  await session.ask(`SET LOCAL lock_timeout TO ${Math.max(1, Math.floor(lockTimeoutMs))}; ${taken}`)
 }
 
 /**

@@ -70,7 +70,7 @@ export class PostgresTriggers extends PostgresChangeSource implements ChangeSour
   }
 
   renew(
-    birth: StreamStart,
+    startRecord: StreamStart,
     tables: readonly FollowedTable[],
     applied: LogPosition,
     signal: AbortSignal,
@@ -78,12 +78,12 @@ export class PostgresTriggers extends PostgresChangeSource implements ChangeSour
   ): Promise<StreamStart> {
     this.notified.partitions.forget(tables)
     return this.#write(signal, (session) =>
-      renewPostgresTriggers(birth, tables, applied, this.wait(session, signal, report)),
+      renewPostgresTriggers(startRecord, tables, applied, this.wait(session, signal, report)),
     )
   }
 
   async verify(
-    birth: StreamStart,
+    startRecord: StreamStart,
     tables: readonly FollowedTable[],
     applied: LogPosition,
     signal: AbortSignal,
@@ -95,7 +95,7 @@ export class PostgresTriggers extends PostgresChangeSource implements ChangeSour
       return (await insertPosition(session)) + 1n
     })
     return await this.read(signal, (session) =>
-      verifyPostgresTriggers(session, birth, tables, applied, { reported: this.notified, end }),
+      verifyPostgresTriggers(session, startRecord, tables, applied, { reported: this.notified, end }),
     )
   }
 
@@ -127,7 +127,7 @@ export class PostgresTriggers extends PostgresChangeSource implements ChangeSour
   }
 
   async open(
-    birth: StreamStart,
+    startRecord: StreamStart,
     tables: readonly FollowedTable[],
     from: LogPosition,
     signal: AbortSignal,
@@ -140,7 +140,7 @@ export class PostgresTriggers extends PostgresChangeSource implements ChangeSour
     try {
       const rounds = await PostgresRounds.open({
         settings: this.settings,
-        birth,
+        startRecord,
         tables,
         onEmptied,
         onPartition,

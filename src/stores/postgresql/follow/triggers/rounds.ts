@@ -23,7 +23,7 @@ import { postgresReportedRound, type PostgresNotedTable, type PostgresReportedRo
 
 type RoundsOptions = {
   readonly settings: PostgresSettings
-  readonly birth: StreamStart
+  readonly startRecord: StreamStart
   readonly tables: readonly FollowedTable[]
   /** Called for each transaction that truncated a table. @param table its index in `tables` */
   readonly onEmptied: (table: number, txid: string) => void
@@ -54,13 +54,18 @@ export class PostgresRounds implements Rounds {
   }
 
   private constructor(options: RoundsOptions, reader: CopySession, writer: CopySession) {
-    const { birth, tables } = options
+    const { startRecord, tables } = options
     this.request = options
     this.#reader = reader
     this.#writer = writer
     this.#noted = tables.map((table) => {
-      const { shape } = notedOf(birth.shapes[tableText(table.table.table)])
-      return { table, log: postgresLogOf(birth, table), shape, partitions: new Set(shape.nodes.map(({ oid }) => oid)) }
+      const { shape } = notedOf(startRecord.shapes[tableText(table.table.table)])
+      return {
+        table,
+        log: postgresLogOf(startRecord, table),
+        shape,
+        partitions: new Set(shape.nodes.map(({ oid }) => oid)),
+      }
     })
   }
 
@@ -123,11 +128,11 @@ export class PostgresRounds implements Rounds {
 
   async #forget({ tables, snapshot }: PostgresReportedRound, upTo: LogPosition): Promise<void> {
     const logs = tables.flatMap((place) => this.#noted[place]?.log ?? [])
-    const { birth } = this.request
-    await this.#writer.begin('ISOLATION LEVEL READ COMMITTED READ WRITE', progressLock(birth.slot))
+    const { startRecord } = this.request
+    await this.#writer.begin('ISOLATION LEVEL READ COMMITTED READ WRITE', progressLock(startRecord.slot))
     try {
-      refuseOtherFollower(birth, await readPostgresFollower(this.#writer, ['SCHEMA', birth.slot]))
-      await this.#writer.ask(deleteNotesSql(birth.slot, logs, snapshot, lsnText(upTo)))
+      refuseOtherFollower(startRecord, await readPostgresFollower(this.#writer, ['SCHEMA', startRecord.slot]))
+      await this.#writer.ask(deleteNotesSql(startRecord.slot, logs, snapshot, lsnText(upTo)))
     } catch (error) {
       if (this.#writer.alive) await this.#writer.rollBack()
       throw error

@@ -99,20 +99,21 @@ export async function endPostgresTriggers(name: string, wait: PostgresWait): Pro
  * `beginPostgresTriggers`
  */
 export async function renewPostgresTriggers(
-  birth: StreamStart,
+  startRecord: StreamStart,
   tables: readonly FollowedTable[],
   applied: LogPosition,
   wait: PostgresWait,
 ): Promise<StreamStart> {
   const { session } = wait
-  const other = await otherTime(session, birth, applied)
-  const whole = other ?? (await logsFault(session, birth, applied))
+  const other = await otherTime(session, startRecord, applied)
+  const whole = other ?? (await logsFault(session, startRecord, applied))
   if (whole !== null) throw lostStreamError(other === null ? 'SLOT_LOST' : 'STREAM_HALTED', whole)
   try {
     const logs: PostgresTableLog[] = []
-    for (const table of tables) logs.push(await logged(birth.slot, table, wait, postgresLogOf(birth, table)))
+    for (const table of tables)
+      logs.push(await logged(startRecord.slot, table, wait, postgresLogOf(startRecord, table)))
     const { facts, shapes } = await currentFacts(session, tables, logs)
-    return { ...birth, facts: { ...birth.facts, ...facts }, shapes: { ...birth.shapes, ...shapes } }
+    return { ...startRecord, facts: { ...startRecord.facts, ...facts }, shapes: { ...startRecord.shapes, ...shapes } }
   } catch (error) {
     throw error instanceof Changed ? changedMeanwhile(error.message) : error
   }
@@ -211,7 +212,7 @@ async function removeFailedStream(
   try {
     await using session = await CopySession.open(settings, 'write')
     const signal = AbortSignal.timeout(WAIT_MS)
-    await endPostgresTriggers(name, { session, signal, tell: report, patienceMs: LOCK_MS * 10 })
+    await endPostgresTriggers(name, { session, signal, tell: report, waitLimitMs: LOCK_MS * 10 })
   } catch {
     // The caller throws the earlier error, which is the useful one.
     report(

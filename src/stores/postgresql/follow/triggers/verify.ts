@@ -18,7 +18,7 @@ const GONE = { seen: { shape: { columns: [], types: {}, nodes: [] }, bornInside:
 /** @param end a position after everything that this check sees */
 export async function verifyPostgresTriggers(
   session: CopySession,
-  birth: StreamStart,
+  startRecord: StreamStart,
   tables: readonly FollowedTable[],
   applied: LogPosition,
   { reported, end }: { readonly reported: ReportedChanges; readonly end: LogPosition },
@@ -26,18 +26,18 @@ export async function verifyPostgresTriggers(
   const all = tables.map(({ table }) => tableText(table.table))
   const since = lsnText(applied)
   const whole = faultOfAll(tables, since)
-  const other = await otherTime(session, birth, applied)
+  const other = await otherTime(session, startRecord, applied)
   if (other !== null) return whole('OTHER_SERVER', other)
-  const lost = await logsFault(session, birth, applied)
+  const lost = await logsFault(session, startRecord, applied)
   if (lost !== null) return whole('SLOT_LOST', lost)
-  const logs = tables.map((table) => postgresLogOf(birth, table))
+  const logs = tables.map((table) => postgresLogOf(startRecord, table))
   return await session.rolledBack('ISOLATION LEVEL REPEATABLE READ READ ONLY', BY_INDEX, async () => {
-    const befores = tables.map(({ table }) => notedOf(birth.shapes[tableText(table.table)]))
+    const befores = tables.map(({ table }) => notedOf(startRecord.shapes[tableText(table.table)]))
     const oids = befores.map(({ shape }) => shape.nodes[0]?.oid ?? '0')
     const seen = await readNoted(session, oids)
     const written = await writtenNow(session, logs)
     const kept = await keptLogs(session, logs)
-    const notes = await readNotes(session, ['SCHEMA', birth.slot])
+    const notes = await readNotes(session, ['SCHEMA', startRecord.slot])
     const faults: StreamFault[] = []
     const moved: Record<string, string> = {}
     const unclear: string[] = []
@@ -58,14 +58,15 @@ export async function verifyPostgresTriggers(
         continue
       }
       const wrong =
-        (log === undefined ? null : logFault(log, written[at], kept[at])) ?? firingFault(before.firing, now, birth.slot)
+        (log === undefined ? null : logFault(log, written[at], kept[at])) ??
+        firingFault(before.firing, now, startRecord.slot)
       if (wrong !== null) {
         halt('TRIGGERS_CHANGED', wrong)
         continue
       }
       if (result.type === 'unclear') unclear.push(name)
       const [key, text] = [tableText(table.table.table), postgresShapeText(now)]
-      if (result.type !== 'unclear' && text !== birth.shapes[key]) moved[key] = text
+      if (result.type !== 'unclear' && text !== startRecord.shapes[key]) moved[key] = text
     }
     return { faults, moved, unclear }
   })

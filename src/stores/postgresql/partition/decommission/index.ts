@@ -81,7 +81,7 @@ export class PostgresDecommission implements DecommissionStore {
 
   /** Runs one transaction under the table's lock, retried until the retry limit. A kill leaves no partial step. */
   async #step<T>(
-    { table, identity, guard, patienceMs, budgetMs, signal }: DecommissionStep,
+    { table, identity, guard, lockTimeoutMs, retryLimitMs, signal }: DecommissionStep,
     mode: WantedLock['mode'],
     body: Body<T>,
   ): Promise<'fenced' | 'gone' | { readonly result: T }> {
@@ -92,8 +92,8 @@ export class PostgresDecommission implements DecommissionStore {
     try {
       return await underSignal(session, signal, async () => {
         if (!(await hasSameName(session, known))) return 'gone'
-        const patience = new LockRetry(session, { patienceMs, budgetMs, signal })
-        return await patience.run([{ table: known, mode }], async () => {
+        const lockRetry = new LockRetry(session, { lockTimeoutMs, retryLimitMs, signal })
+        return await lockRetry.run([{ table: known, mode }], async () => {
           if (!(await hasSameName(session, known))) return 'gone'
           if ((await session.all(guard.sql, guard.parameters)).length === 0) return 'fenced'
           return { result: await body(session, known) }

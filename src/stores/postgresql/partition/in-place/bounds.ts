@@ -76,7 +76,7 @@ export async function boundsStatements(about: About, request: InPlaceRequest): P
 export async function addBoundsCheck(
   about: Pick<About, 'session' | 'oid' | 'sql' | 'schema' | 'name'>,
   request: InPlaceRequest,
-  patience: LockRetry,
+  lockRetry: LockRetry,
   report: InPlaceReported,
 ): Promise<void> {
   const { session, sql } = about
@@ -84,7 +84,7 @@ export async function addBoundsCheck(
   const said = `rows must have a ${request.planned.column.name} before ${request.bound}`
   if (state === 'unchecked' || state === 'valid') report('check', 'found', said)
   else {
-    await withTableLock(about, patience, addSql(about, request, state))
+    await withTableLock(about, lockRetry, addSql(about, request, state))
     report('check', 'done', `${said}: new rows of other sessions are checked from now on`)
   }
   if (state === 'valid') {
@@ -96,7 +96,7 @@ export async function addBoundsCheck(
     await session.ask(validateSql(about))
   } catch (error) {
     if (!session.alive || sqlStateOf(error) !== '23514') throw error
-    await dropChecks(about, patience)
+    await dropChecks(about, lockRetry)
     throw outsideRefused(request, await countOutsideRows(session, sql, request))
   }
   report('validate', 'done', `all rows are before ${request.bound}`)
@@ -105,13 +105,13 @@ export async function addBoundsCheck(
 /** Drops the bounds constraint and the check of a slice, if they exist. @returns true if one of them existed */
 export async function dropChecks(
   about: Pick<About, 'session' | 'oid' | 'sql' | 'schema'>,
-  patience: LockRetry,
+  lockRetry: LockRetry,
 ): Promise<boolean> {
   const { session, oid, sql } = about
   const bounds = (await hasCheck(session, oid, boundsMark(oid))) ? [dropBoundsSql(sql, oid)] : []
   const statements = [...bounds, ...(await dropSliceSql(about))]
   if (statements.length === 0) return false
-  await withTableLock(about, patience, statements)
+  await withTableLock(about, lockRetry, statements)
   return true
 }
 
@@ -146,10 +146,10 @@ export function dropBoundsSql(table: string, oid: string): string {
 /** Runs statements under a short exclusive lock of the table. */
 async function withTableLock(
   { session, oid, sql }: Pick<About, 'session' | 'oid' | 'sql'>,
-  patience: LockRetry,
+  lockRetry: LockRetry,
   statements: readonly string[],
 ): Promise<void> {
-  await patience.run([], async () => {
+  await lockRetry.run([], async () => {
     await session.ask(`${deadlockTimeoutSql(session.version)}; SET LOCAL lock_timeout TO ${LOCK_MS}`)
     await session.ask(`LOCK TABLE ONLY ${sql} IN ACCESS EXCLUSIVE MODE`)
     if (!(await session.isTrue(`SELECT ${literal(sql)}::pg_catalog.regclass::oid = ${oid}::oid`)))

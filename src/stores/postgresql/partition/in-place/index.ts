@@ -185,30 +185,30 @@ export class PostgresInPlace extends ReadsServer implements InPlaceStore {
   async #retried(
     session: CopySession,
     table: TableName,
-    { budgetMs, triesForMs, signal }: InPlaceLimits,
+    { pauseLimitMs, triesForMs, signal }: InPlaceLimits,
     report: InPlaceReported,
     attempt: Try,
   ): Promise<InPlaceSwitched> {
     const end = performance.now() + triesForMs
-    const lockTimeoutMs = Math.max(1, Math.min(LOCK_MS, Math.floor(budgetMs / 2)))
+    const lockTimeoutMs = Math.max(1, Math.min(LOCK_MS, Math.floor(pauseLimitMs / 2)))
     for (let [tries, rest] = [1, FIRST_REST_MS]; ; tries++, rest = Math.min(rest * 2, MOST_REST_MS)) {
       throwIfAborted(signal)
-      const held = new LockLimit(session, budgetMs)
+      const held = new LockLimit(session, pauseLimitMs)
       let why: string
       await session.begin(WRITE, `${held.firstSql}; ${deadlockTimeoutSql(session.version)}`)
       try {
         const made = await attempt(session, held, lockTimeoutMs)
         const pauseMs = held.waitedMs()
-        if (pauseMs <= budgetMs) {
+        if (pauseMs <= pauseLimitMs) {
           await committed(session)
           return { pauseMs: Math.ceil(held.waitedMs()), tries, made }
         }
-        why = `it took ${Math.ceil(pauseMs)} ms, but other sessions may wait only ${budgetMs} ms`
+        why = `it took ${Math.ceil(pauseMs)} ms, but other sessions may wait only ${pauseLimitMs} ms`
         await session.rollBack()
       } catch (error) {
         await session.rollBack()
         if (!session.alive || !(isPostgresBusy(error) || sqlStateOf(error) === STATEMENT_TIMEOUT)) throw error
-        why = isPostgresBusy(error) ? OTHERS : `it took longer than ${budgetMs} ms`
+        why = isPostgresBusy(error) ? OTHERS : `it took longer than ${pauseLimitMs} ms`
       }
       report('switch', 'again', `${why}: nothing was changed, and sluice tries again`)
       if (performance.now() + rest > end) throw late(table, tries, why)
@@ -222,7 +222,7 @@ export class PostgresInPlace extends ReadsServer implements InPlaceStore {
     return this.#write(table, signal, async (session) => {
       const side = await cutoverTable(session, table)
       if (side === null) throw gone(table)
-      await takeHostLock(session, side.oid, { budgetMs: HOST_MS, signal, table: tableText(table) })
+      await takeHostLock(session, side.oid, { retryLimitMs: HOST_MS, signal, table: tableText(table) })
       return await body(session)
     })
   }
@@ -303,15 +303,15 @@ async function planned(session: CopySession, request: InPlaceRequest): Promise<I
  * Limits this transaction: from now on, the server ends the session if it is idle, and cancels a statement that runs
  * longer than other sessions may still wait.
  */
-async function limitLockTime(session: CopySession, held: LockLimit, { budgetMs }: InPlaceLimits): Promise<void> {
+async function limitLockTime(session: CopySession, held: LockLimit, { pauseLimitMs }: InPlaceLimits): Promise<void> {
   await held.shorten()
   held.work()
-  const left = Math.max(1, Math.ceil(budgetMs - held.waitedMs()))
+  const left = Math.max(1, Math.ceil(pauseLimitMs - held.waitedMs()))
   await session.ask(`SET LOCAL statement_timeout TO ${left}; SET LOCAL lock_timeout TO ${Math.min(left, 150)}`)
 }
 
 function lockRetry(session: CopySession, { signal, triesForMs }: InPlaceLimits): LockRetry {
-  return new LockRetry(session, { patienceMs: TRY_LIMIT_MS, budgetMs: triesForMs, signal })
+  return new LockRetry(session, { lockTimeoutMs: TRY_LIMIT_MS, retryLimitMs: triesForMs, signal })
 }
 
 function late(table: TableName, tries: number, why: string): SluiceError {

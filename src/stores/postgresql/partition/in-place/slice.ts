@@ -67,14 +67,14 @@ export async function planSlice(session: CopySession, request: SliceRequest): Pr
  * Adds a CHECK constraint that the server later accepts as the bounds of the narrower past. The constraint calls a
  * function of sluice, which returns true until the rows have moved. Other sessions do not wait for the validation.
  */
-export async function prepareSlice(session: CopySession, request: SliceRequest, patience: LockRetry): Promise<void> {
+export async function prepareSlice(session: CopySession, request: SliceRequest, lockRetry: LockRetry): Promise<void> {
   const { leaf, past } = await slicedOf(session, request)
   const { mark, fn, said } = markOf(request, leaf)
   const [row] = await session.ask(
     `SELECT k.convalidated, pg_catalog.obj_description(k.oid, 'pg_constraint') = ${literal(said)} FROM pg_catalog.pg_constraint k WHERE k.conrelid = ${leaf.oid}::oid AND k.conname = ${literal(mark)}`,
   )
   if (row?.[1] !== 't') {
-    await patience.run([], async () => {
+    await lockRetry.run([], async () => {
       await session.ask(`SET LOCAL lock_timeout TO ${LOCK_MS}; LOCK TABLE ONLY ${past} IN ACCESS EXCLUSIVE MODE`)
       await session.ask(
         [

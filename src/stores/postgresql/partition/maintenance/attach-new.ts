@@ -19,14 +19,14 @@ import { NewPartitionTable, refusalOf, type MissingProperty } from './new-table.
  */
 export async function attachNew(
   session: CopySession,
-  patience: LockRetry,
+  lockRetry: LockRetry,
   table: RangedTable,
   options: NewPartition,
 ): Promise<{ readonly missing: readonly MissingProperty[]; readonly notes: readonly string[] }> {
   const of = neighbourOf(table)
   const above = await constraintAbove(session, table)
   const between = betweenSql(table.column.name, table.column.native, options)
-  const newTable = await patience.retry(() =>
+  const newTable = await lockRetry.retry(() =>
     NewPartitionTable.begin(session, {
       of,
       parent: table.identity,
@@ -37,7 +37,7 @@ export async function attachNew(
     }),
   )
   await newTable.addProperties()
-  const late = await patience.retry(() => newTable.acceptedLateStatements())
+  const late = await lockRetry.retry(() => newTable.acceptedLateStatements())
   const parent = { oid: table.identity, name: table.table }
   const rest = knownDefaultPartition(table)
   const locks: readonly WantedLock[] = [
@@ -48,7 +48,7 @@ export async function attachNew(
       : []),
   ]
   const { sideTable, name } = newTable.options
-  const missing = await patience.run(locks, async () => {
+  const missing = await lockRetry.run(locks, async () => {
     await session.ask(
       [
         ...late,

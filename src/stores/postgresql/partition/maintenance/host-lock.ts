@@ -15,14 +15,18 @@ export function followerKey(oid: string): bigint {
   return FOLLOWER | BigInt(oid)
 }
 
-/** Takes the lock until the session ends. @throws SluiceError TARGET_BUSY if another session has it for `budgetMs` */
+/** Takes the lock until the session ends. @throws SluiceError TARGET_BUSY if another session has it for `retryLimitMs` */
 export async function takeHostLock(
   session: CopySession,
   oid: string,
-  { budgetMs, signal, table }: { readonly budgetMs: number; readonly signal: AbortSignal; readonly table: string },
+  {
+    retryLimitMs,
+    signal,
+    table,
+  }: { readonly retryLimitMs: number; readonly signal: AbortSignal; readonly table: string },
 ): Promise<void> {
   const key = NAMESPACE | BigInt(oid)
-  const end = performance.now() + budgetMs
+  const end = performance.now() + retryLimitMs
   for (let rest = REST_MS; ; rest = Math.min(rest * 2, MOST_REST_MS)) {
     throwIfAborted(signal)
     if (await session.isTrue(`SELECT pg_catalog.pg_try_advisory_lock(${key})`)) return

@@ -82,8 +82,8 @@ export class PostgresMaintenance extends ReadsServer implements MaintenanceStore
   }
 
   /** Removes objects that a failed run created and did not attach. If this fails, the next run removes them. */
-  async #tidy({ table, patienceMs }: MakeRequest): Promise<void> {
-    const limits = { patienceMs, budgetMs: TIDYING_MS, signal: new AbortController().signal }
+  async #tidy({ table, lockTimeoutMs }: MakeRequest): Promise<void> {
+    const limits = { lockTimeoutMs, retryLimitMs: TIDYING_MS, signal: new AbortController().signal }
     try {
       await using session = await CopySession.open(this.settings, 'write')
       if ((await leftOverOf(session, table.identity)) === null) return
@@ -98,14 +98,19 @@ export class PostgresMaintenance extends ReadsServer implements MaintenanceStore
 /** Takes the host lock of the table. From then on names need their schema, and new objects get default settings. */
 async function prepare(
   session: CopySession,
-  { table, patienceMs, budgetMs, signal }: Pick<MakeRequest, 'table' | 'patienceMs' | 'budgetMs' | 'signal'>,
+  {
+    table,
+    lockTimeoutMs,
+    retryLimitMs,
+    signal,
+  }: Pick<MakeRequest, 'table' | 'lockTimeoutMs' | 'retryLimitMs' | 'signal'>,
 ): Promise<void> {
   const [row] = await session.ask(
-    `SET search_path TO ''; SET default_tablespace TO ''; SET default_table_access_method TO heap; SET lock_timeout TO ${patienceMs};
+    `SET search_path TO ''; SET default_tablespace TO ''; SET default_table_access_method TO heap; SET lock_timeout TO ${lockTimeoutMs};
      SELECT pg_catalog.current_setting('transaction_read_only'), pg_catalog.pg_is_in_recovery()`,
   )
   if (row?.[0] === 'on') throw readOnly(tableText(table.table), row[1] === 't')
-  await takeHostLock(session, table.identity, { budgetMs, signal, table: tableText(table.table) })
+  await takeHostLock(session, table.identity, { retryLimitMs, signal, table: tableText(table.table) })
 }
 
 /**

@@ -39,12 +39,12 @@ export async function leftOverOf(session: CopySession, parent: string): Promise<
 }
 
 /** Drops left-over objects. No other program may work on the table: the objects could belong to that program. */
-export async function clearLeftOver(session: CopySession, patience: LockRetry, parent: string): Promise<void> {
+export async function clearLeftOver(session: CopySession, lockRetry: LockRetry, parent: string): Promise<void> {
   const { tables, noting } = await findLeftOver(session, parent)
-  for (const one of noting) await dropNoting(session, patience, one)
+  for (const one of noting) await dropNoting(session, lockRetry, one)
   for (const table of tables) {
     try {
-      await patience.run([{ table, mode: 'ACCESS EXCLUSIVE' }], async () => {
+      await lockRetry.run([{ table, mode: 'ACCESS EXCLUSIVE' }], async () => {
         // A user may have attached the table meanwhile.
         const still = (await marked(session, parent)).some(({ oid }) => oid === table.oid)
         if (still) await session.ask(`DROP TABLE ${tableSql(table.name)}`)
@@ -58,11 +58,11 @@ export async function clearLeftOver(session: CopySession, patience: LockRetry, p
 
 async function dropNoting(
   session: CopySession,
-  patience: LockRetry,
+  lockRetry: LockRetry,
   { on, triggers, functions }: Noting,
 ): Promise<void> {
   const table = await tableByIdentity(session, on)
-  await patience.run(table === null ? [] : [{ table, mode: 'ACCESS EXCLUSIVE' }], async () => {
+  await lockRetry.run(table === null ? [] : [{ table, mode: 'ACCESS EXCLUSIVE' }], async () => {
     const statements = [
       ...(table === null
         ? []

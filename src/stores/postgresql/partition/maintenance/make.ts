@@ -37,9 +37,9 @@ const SMALL_DEFAULT = 2 * 1024 * 1024
 export async function makePostgresPartitions(
   session: CopySession,
   request: MakeRequest,
-  patience: LockRetry,
+  lockRetry: LockRetry,
 ): Promise<Made> {
-  const making = new Making(session, request, patience)
+  const making = new Making(session, request, lockRetry)
   try {
     await making.run()
   } catch (error) {
@@ -70,10 +70,10 @@ class Making {
   readonly #notes: string[] = []
   #proved: bigint | null = null
 
-  constructor(session: CopySession, request: MakeRequest, patience: LockRetry) {
+  constructor(session: CopySession, request: MakeRequest, lockRetry: LockRetry) {
     this.#session = session
     this.#request = request
-    this.#lockRetry = patience
+    this.#lockRetry = lockRetry
   }
 
   async run(): Promise<void> {

@@ -58,7 +58,7 @@ export type Moved = {
 /** @throws SluiceError TABLE_REFUSED, TARGET_BUSY, PROOF_FAILED; Changed; errors of the server */
 export async function moveDefault(
   session: CopySession,
-  patience: LockRetry,
+  lockRetry: LockRetry,
   request: MakeRequest,
   { table, rest, options }: DefaultMove,
 ): Promise<Moved> {
@@ -68,32 +68,32 @@ export async function moveDefault(
   const { spec, key } = await dropping(() => refuseMove(session, table, rest))
   request.onStep?.('logging', 0n, rest.rows)
   const locks = [{ table: knownPartition(rest), mode: 'SHARE ROW EXCLUSIVE' } as const]
-  const log = await patience.run(locks, () => beginKeyLog(session, knownPartition(rest), key, table.identity))
+  const log = await lockRetry.run(locks, () => beginKeyLog(session, knownPartition(rest), key, table.identity))
   const definition = await definitionFingerprint(session, [table.identity, rest.identity, log.oid])
 
-  const sideTable = await dropping(() => begun(session, patience, { table, rest, options, spec, log }))
+  const sideTable = await dropping(() => begun(session, lockRetry, { table, rest, options, spec, log }))
   const late: string[] = []
   await dropping(async () => {
-    await patience.retry(() => sideTable.fill((rows) => request.onStep?.('copying', rows, rest.rows)))
+    await lockRetry.retry(() => sideTable.fill((rows) => request.onStep?.('copying', rows, rest.rows)))
     for (const { newTable } of sideTable.tables) await newTable.addProperties()
     for (const { newTable: partitioned } of sideTable.tables)
       await session.ask(`ANALYZE ${tableSql(partitioned.table.name)}`)
     for (const { newTable: createdTable } of sideTable.tables)
-      late.push(...(await patience.retry(() => createdTable.acceptedLateStatements())))
+      late.push(...(await lockRetry.retry(() => createdTable.acceptedLateStatements())))
   })
-  const end = performance.now() + request.budgetMs
+  const end = performance.now() + request.retryLimitMs
   for (let pause = FIRST_REST_MS; ; pause *= 2) {
     try {
       const { proved, views } = await dropping(async () => {
-        await followed(patience, sideTable, request)
-        const since = await patience.run(locks, () => sideTable.mirror())
-        const compared = await patience.retry(() => proveReplacement(session, spec, log, sideTable))
+        await followed(lockRetry, sideTable, request)
+        const since = await lockRetry.run(locks, () => sideTable.mirror())
+        const compared = await lockRetry.retry(() => proveReplacement(session, spec, log, sideTable))
         const others = await OldViews.since(session, since, table.table)
         await others.waitForEnd(request)
         return { proved: compared, views: others }
       })
       request.onStep?.('switching', 0n, null)
-      const { old, missing } = await switchOver(session, patience, {
+      const { old, missing } = await switchOver(session, lockRetry, {
         table,
         rest: knownPartition(rest),
         log,
@@ -104,7 +104,7 @@ export async function moveDefault(
       })
       const renamedDefault = { oid: rest.identity, name: old }
       const drop = (): Promise<unknown> => session.ask(`DROP TABLE ${tableSql(old)}`)
-      await patience.run([{ table: renamedDefault, mode: 'ACCESS EXCLUSIVE' }], drop, true).catch((error: unknown) => {
+      await lockRetry.run([{ table: renamedDefault, mode: 'ACCESS EXCLUSIVE' }], drop, true).catch((error: unknown) => {
         // After a stop, the next run drops the old default partition.
         if (!stop.aborted) throw error
       })
@@ -112,7 +112,7 @@ export async function moveDefault(
     } catch (error) {
       if (!(error instanceof NotNow)) throw error
       // Again note only keys: noting and mirroring at the same time could miss a deleted row.
-      await patience.run(locks, () => session.ask(noteSql(log)))
+      await lockRetry.run(locks, () => session.ask(noteSql(log)))
       if (performance.now() + pause > end) throw notToBeHad(table, error)
     }
     await restUnder(stop, pause)
@@ -159,10 +159,10 @@ function moved({ tables }: SideTables, proved: bigint, cloned: readonly MissingP
   }
 }
 
-async function followed(patience: LockRetry, sideTable: SideTables, { onStep, table }: MakeRequest): Promise<void> {
+async function followed(lockRetry: LockRetry, sideTable: SideTables, { onStep, table }: MakeRequest): Promise<void> {
   for (let rounds = 1; rounds <= MOST_ROUNDS; rounds++) {
     const since = performance.now()
-    const notes = await patience.retry(() => sideTable.follow())
+    const notes = await lockRetry.retry(() => sideTable.follow())
     onStep?.('following', BigInt(notes), null)
     if (notes <= FEW && performance.now() - since <= QUICK_MS * rounds) return
   }
@@ -175,7 +175,7 @@ async function followed(patience: LockRetry, sideTable: SideTables, { onStep, ta
 
 async function begun(
   session: CopySession,
-  patience: LockRetry,
+  lockRetry: LockRetry,
   { table, rest, options, spec, log }: DefaultMove & { readonly spec: TableSpec; readonly log: KeyLog },
 ): Promise<SideTables> {
   const above = await constraintAbove(session, table)
@@ -198,7 +198,7 @@ async function begun(
       check: check + also,
       ...(period && { period }),
     }
-    return patience.retry(() => NewPartitionTable.begin(session, request))
+    return lockRetry.retry(() => NewPartitionTable.begin(session, request))
   }
   const tables: SideTable[] = []
   const byKey = log.key.some((column) => column.name === name)

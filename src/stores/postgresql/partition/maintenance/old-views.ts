@@ -67,10 +67,16 @@ export class OldViews {
 
   /**
    * Waits until no older snapshot is left.
-   * @throws SluiceError TARGET_BUSY if one is held for longer than `budgetMs`
+   * @throws SluiceError TARGET_BUSY if one is held for longer than `retryLimitMs`
    */
-  async waitForEnd({ budgetMs, signal }: { readonly budgetMs: number; readonly signal: AbortSignal }): Promise<void> {
-    const end = performance.now() + budgetMs
+  async waitForEnd({
+    retryLimitMs,
+    signal,
+  }: {
+    readonly retryLimitMs: number
+    readonly signal: AbortSignal
+  }): Promise<void> {
+    const end = performance.now() + retryLimitMs
     for (let times = 1; times <= SNAPSHOT_ROUNDS; times++) {
       await this.#begin()
       for (;;) {

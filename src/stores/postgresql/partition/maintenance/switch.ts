@@ -38,7 +38,7 @@ export type SwitchPlan = {
  */
 export async function switchOver(
   session: CopySession,
-  patience: LockRetry,
+  lockRetry: LockRetry,
   { table, rest, log, sideTable, late, definition, views }: SwitchPlan,
 ): Promise<{ readonly old: TableName; readonly missing: readonly MissingProperty[] }> {
   const parent = { oid: table.identity, name: table.table }
@@ -67,7 +67,7 @@ export async function switchOver(
   if (await hasLogNotes(session, log)) throw behind()
   const cloned = sideTable.tables.flatMap(({ newTable }) => newTable.triggerStates())
   const around = await referencedLocks(session, [parent, rest], true)
-  const missing = await patience.run(
+  const missing = await lockRetry.run(
     [{ table: parent, mode: 'ACCESS EXCLUSIVE' }, ...around, { table: rest, mode: 'ACCESS EXCLUSIVE' }],
     async () => {
       await refuseChanged(session, table, [rest.oid, log.oid], definition)

@@ -36,9 +36,9 @@ export async function measureCopyWorkers(
   request: MeasureRequest,
   open: () => Promise<CopySession>,
 ): Promise<MeasuredRead> {
-  const lanes: CopyWorker[] = []
+  const workers: CopyWorker[] = []
   let onlyRead: string | null = null
-  for (let lane = 0; lane < request.lanes; lane++) {
+  for (let worker = 0; worker < request.workers; worker++) {
     const reader = await open()
     await reader.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY')
     let writer: CopySession | null = null
@@ -46,24 +46,24 @@ export async function measureCopyWorkers(
       writer = await open()
       onlyRead = await prepared(writer, request)
     }
-    lanes.push({ reader, writer: onlyRead === null ? writer : null, refused: null, sent: 0 })
+    workers.push({ reader, writer: onlyRead === null ? writer : null, refused: null, sent: 0 })
   }
-  const [first] = lanes
-  if (first === undefined) throw new Error('a measure without lanes')
+  const [first] = workers
+  if (first === undefined) throw new Error('a measure without workers')
   const table = await tableOf(first.reader, request)
   const began = performance.now()
-  const until = began + request.budgetMs
-  const pieces = await Promise.all(lanes.map((lane, at) => fill(lane, table, request, at, until)))
+  const until = began + request.timeLimitMs
+  const pieces = await Promise.all(workers.map((worker, at) => fill(worker, table, request, at, until)))
   const ms = performance.now() - began
   let bytes = 0n
   for (const [at, { from, to }] of pieces.entries()) {
     const [[size] = []] =
-      (await lanes[at]?.reader.ask(
+      (await workers[at]?.reader.ask(
         `SELECT pg_catalog.sum(${rowBytes(request)}) FROM ONLY ${table.sql} WHERE ${blocksSql(from, to)}`,
       )) ?? []
     bytes += BigInt(size ?? 0)
   }
-  onlyRead ??= lanes.find(({ refused }) => refused !== null)?.refused ?? null
+  onlyRead ??= workers.find(({ refused }) => refused !== null)?.refused ?? null
   return { rows: pieces.reduce((sum, { rows }) => sum + rows, 0n), bytes, ms, onlyRead }
 }
 
@@ -109,13 +109,13 @@ async function tableOf(session: CopySession, request: MeasureRequest): Promise<T
 async function fill(
   on: CopyWorker,
   table: Table,
-  { lanes, rows: most, signal, column }: MeasureRequest,
-  lane: number,
+  { workers, rows: most, signal, column }: MeasureRequest,
+  worker: number,
   until: number,
 ): Promise<Piece> {
   const { blocks } = table
-  const from = Math.floor((blocks / lanes) * lane)
-  const end = Math.floor((blocks / lanes) * (lane + 1))
+  const from = Math.floor((blocks / workers) * worker)
+  const end = Math.floor((blocks / workers) * (worker + 1))
   const done: Piece = { rows: 0n, from, to: from }
   // Rows without a value are left out, because a key that contains the column accepts no NULL.
   const by = quoteName(column.name)

@@ -108,12 +108,12 @@ class PostgresRetirement implements DatabaseRetirement {
     return this.#inside
   }
 
-  close(identity: string, inside: DatabaseInside, budgetMs: number, { stop, abort }: Interrupt): Promise<Closed> {
+  close(identity: string, inside: DatabaseInside, retryLimitMs: number, { stop, abort }: Interrupt): Promise<Closed> {
     return this.#do(async (session) => {
       const oid = await this.#itself(session, identity)
       await session.ask(`ALTER DATABASE ${quoteName(this.name)} WITH ALLOW_CONNECTIONS false`)
       const own = inside instanceof PostgresInside ? [inside.pid] : []
-      return { ended: await endSessions(session, oid, own, { budgetMs, name: this.name, signal: stop }) }
+      return { ended: await endSessions(session, oid, own, { retryLimitMs, name: this.name, signal: stop }) }
     }, abort)
   }
 
@@ -130,7 +130,7 @@ class PostgresRetirement implements DatabaseRetirement {
       const oid = await this.#itself(session, identity)
       // If a DROP is interrupted on the server, it leaves an invalid database. So a stop takes effect between two
       // attempts.
-      const limits = { patienceMs: DROP_ATTEMPT_MS, budgetMs: DROP_BUDGET_MS, signal: stop }
+      const limits = { lockTimeoutMs: DROP_ATTEMPT_MS, retryLimitMs: DROP_BUDGET_MS, signal: stop }
       await session.ask(`SET lock_timeout TO ${DROP_ATTEMPT_MS}`)
       try {
         await new LockRetry(session, limits).retry(() => session.ask(`DROP DATABASE ${quoteName(this.name)}`))

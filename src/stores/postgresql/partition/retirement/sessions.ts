@@ -47,10 +47,14 @@ export async function endSessions(
   session: CopySession,
   oid: string,
   own: readonly number[],
-  { budgetMs, name, signal }: { readonly budgetMs: number; readonly name: string; readonly signal: AbortSignal },
+  {
+    retryLimitMs,
+    name,
+    signal,
+  }: { readonly retryLimitMs: number; readonly name: string; readonly signal: AbortSignal },
 ): Promise<readonly string[]> {
   const ended = new Map<string, string>()
-  const until = performance.now() + budgetMs
+  const until = performance.now() + retryLimitMs
   for (;;) {
     throwIfAborted(signal)
     const left = await sessionsOf(session, oid, own)

@@ -69,25 +69,25 @@ export class SqliteTriggers implements ChangeSource {
   }
 
   renew(
-    birth: StreamStart,
+    startRecord: StreamStart,
     tables: readonly FollowedTable[],
     applied: LogPosition,
     signal: AbortSignal,
   ): Promise<StreamStart> {
-    this.#stream = birth.slot
-    return this.#write(signal, (one) => renewSqliteTriggers(one, this.#file, birth, tables, applied, signal))
+    this.#stream = startRecord.slot
+    return this.#write(signal, (one) => renewSqliteTriggers(one, this.#file, startRecord, tables, applied, signal))
   }
 
   verify(
-    birth: StreamStart,
+    startRecord: StreamStart,
     tables: readonly FollowedTable[],
     applied: LogPosition,
     signal: AbortSignal,
   ): Promise<StreamState> {
-    this.#stream = birth.slot
+    this.#stream = startRecord.slot
     return this.#read(signal, (one) => {
       one.exec('BEGIN')
-      return verifySqliteTriggers(one, fileNumber(this.#file), birth, tables, applied)
+      return verifySqliteTriggers(one, fileNumber(this.#file), startRecord, tables, applied)
     })
   }
 
@@ -126,15 +126,15 @@ export class SqliteTriggers implements ChangeSource {
   }
 
   async open(
-    birth: StreamStart,
+    startRecord: StreamStart,
     tables: readonly FollowedTable[],
     from: LogPosition,
     signal: AbortSignal,
   ): Promise<ChangeStream> {
     throwIfAborted(signal)
-    this.#stream = birth.slot
+    this.#stream = startRecord.slot
     try {
-      const rounds = new SqliteRounds({ file: this.#file, label: this.#label, birth, tables, signal })
+      const rounds = new SqliteRounds({ file: this.#file, label: this.#label, startRecord, tables, signal })
       return new TriggerStream(rounds, from, signal)
     } catch (error) {
       throw sqliteCopyError(error, this.#label, 'source')

@@ -25,7 +25,7 @@ const TAKEN = 5000
 export type RoundsOptions = {
   readonly file: string
   readonly label: string
-  readonly birth: StreamStart
+  readonly startRecord: StreamStart
   readonly tables: readonly FollowedTable[]
   readonly signal: AbortSignal
 }
@@ -48,11 +48,11 @@ export class SqliteRounds implements Rounds {
 
   /** @throws the driver's errors */
   constructor(options: RoundsOptions) {
-    const { file, birth, tables } = options
+    const { file, startRecord, tables } = options
     this.request = options
     this.#tables = tables.map((table) => {
-      const number = tableNumber(birth, table.table.table)
-      return { table, number, log: sqliteLogTable(birth.slot, number) }
+      const number = tableNumber(startRecord, table.table.table)
+      return { table, number, log: sqliteLogTable(startRecord.slot, number) }
     })
     this.#reader = openReader(file)
     try {
@@ -67,7 +67,7 @@ export class SqliteRounds implements Rounds {
   async state(): Promise<RoundState> {
     this.#path.check()
     const logs = this.#tables.map(({ log }) => `EXISTS (SELECT 1 FROM ${quote(log)})`)
-    const sql = `SELECT counter, ${logs.join(' OR ')} FROM ${quote(sqliteProgressTable(this.request.birth.slot))}`
+    const sql = `SELECT counter, ${logs.join(' OR ')} FROM ${quote(sqliteProgressTable(this.request.startRecord.slot))}`
     try {
       const row = this.#reader.prepare(sql).raw(true).safeIntegers(true).get() as [bigint, bigint] | undefined
       if (row !== undefined) return { end: row[0], isNoted: row[1] === 1n, idle: row[0] }
@@ -119,7 +119,7 @@ export class SqliteRounds implements Rounds {
 
   /** Takes the snapshot and its number under the write lock, see `counter.ts`. Writes nothing if there are no notes. */
   async #opened(reader: Database.Database): Promise<Opened | Reshaped> {
-    const { birth, signal } = this.request
+    const { startRecord, signal } = this.request
     this.#path.check()
     await beginWrite(this.#writer, signal)
     const at = Date.now()
@@ -129,8 +129,8 @@ export class SqliteRounds implements Rounds {
       if (other !== null) return other
       const noted = notesIn(reader, this.#tables)
       if (noted.length === 0) return { position: 0n, at, noted }
-      const position = counted(this.#writer, birth.slot)
-      if (position === null) return reshaped(0, `${sqliteProgressTable(birth.slot)} has lost its row`)
+      const position = counted(this.#writer, startRecord.slot)
+      if (position === null) return reshaped(0, `${sqliteProgressTable(startRecord.slot)} has lost its row`)
       this.#writer.exec('COMMIT')
       return { position, at, noted }
     } finally {
@@ -140,16 +140,21 @@ export class SqliteRounds implements Rounds {
 
   /** The first table whose changes may not all be noted, or that cannot be read as planned; null if there is none. */
   #firstOther(reader: Database.Database): Reshaped | null {
-    const { birth } = this.request
+    const { startRecord } = this.request
     const version = reader.pragma('main.schema_version', { simple: true })
     if (version === this.#schema) return null
     for (const [place, { table, number }] of this.#tables.entries()) {
       const { table: name } = table.table
-      const fault = notedFault(birth.shapes[tableText(name)], sqliteShapeText(reader, birth.slot, number, name))
+      const fault = notedFault(
+        startRecord.shapes[tableText(name)],
+        sqliteShapeText(reader, startRecord.slot, number, name),
+      )
       if (fault !== null) return reshaped(place, fault.reason)
     }
-    const [row] = reader.prepare(`SELECT 1 FROM main.sqlite_schema WHERE name = ?`).all(sqliteProgressTable(birth.slot))
-    if (row === undefined) return reshaped(0, `${sqliteProgressTable(birth.slot)} no longer exists`)
+    const [row] = reader
+      .prepare(`SELECT 1 FROM main.sqlite_schema WHERE name = ?`)
+      .all(sqliteProgressTable(startRecord.slot))
+    if (row === undefined) return reshaped(0, `${sqliteProgressTable(startRecord.slot)} no longer exists`)
     this.#schema = version
     return null
   }
@@ -161,7 +166,7 @@ export class SqliteRounds implements Rounds {
    * are reported again, which changes nothing.
    */
   async #forget(noted: readonly Notes[], upTo: LogPosition): Promise<void> {
-    const progress = quote(sqliteProgressTable(this.request.birth.slot))
+    const progress = quote(sqliteProgressTable(this.request.startRecord.slot))
     const begin = this.#writer.prepare(
       `UPDATE ${progress} SET forgetting = 1, forgotten = max(coalesce(forgotten, 0), ?)`,
     )
@@ -176,7 +181,10 @@ export class SqliteRounds implements Rounds {
         const removeLast = this.#writer.prepare(`DELETE FROM ${log} WHERE note_id = ?`)
         for (let removed = TAKEN; removed === TAKEN;) {
           removed = await written(this.#writer, () => {
-            refuseOtherFollower(this.request.birth, readSqliteFollower(this.#writer, this.request.birth.slot))
+            refuseOtherFollower(
+              this.request.startRecord,
+              readSqliteFollower(this.#writer, this.request.startRecord.slot),
+            )
             begin.run(upTo)
             const { changes } = remove.run(last)
             if (changes < TAKEN) removeLast.run(last)

@@ -63,7 +63,7 @@ export async function endSqliteTriggers(
 export async function renewSqliteTriggers(
   connection: Database.Database,
   file: string,
-  birth: StreamStart,
+  startRecord: StreamStart,
   tables: readonly FollowedTable[],
   applied: LogPosition,
   signal: AbortSignal,
@@ -71,18 +71,18 @@ export async function renewSqliteTriggers(
   return await written(
     connection,
     () => {
-      const whole = streamFault(connection, fileNumber(file), birth, applied)
+      const whole = streamFault(connection, fileNumber(file), startRecord, applied)
       if (whole !== null) {
         throw lostStreamError(whole.code === 'SLOT_LOST' ? 'SLOT_LOST' : 'STREAM_HALTED', whole.message)
       }
       const shapes: Record<string, string> = {}
       for (const table of tables) {
-        const number = tableNumber(birth, table.table.table)
-        removeStream(connection, birth.slot, number)
-        makeSqliteLog(connection, birth.slot, number, table)
-        shapes[tableText(table.table.table)] = sqliteShapeText(connection, birth.slot, number, table.table.table)
+        const number = tableNumber(startRecord, table.table.table)
+        removeStream(connection, startRecord.slot, number)
+        makeSqliteLog(connection, startRecord.slot, number, table)
+        shapes[tableText(table.table.table)] = sqliteShapeText(connection, startRecord.slot, number, table.table.table)
       }
-      return { ...birth, shapes: { ...birth.shapes, ...shapes } }
+      return { ...startRecord, shapes: { ...startRecord.shapes, ...shapes } }
     },
     signal,
   )

@@ -12,22 +12,22 @@ import { notedFault, sqliteShapeText } from './shape.ts'
 export function verifySqliteTriggers(
   connection: Database.Database,
   file: string,
-  birth: StreamStart,
+  startRecord: StreamStart,
   tables: readonly FollowedTable[],
   applied: LogPosition,
 ): StreamState {
   const since = counterText(applied)
   const names = tables.map(({ table }) => tableText(table.table))
-  const whole = streamFault(connection, file, birth, applied)
+  const whole = streamFault(connection, file, startRecord, applied)
   if (whole !== null) return { faults: [{ ...whole, tables: names, since }], moved: {}, unclear: [] }
   const faults: StreamFault[] = []
   const moved: Record<string, string> = {}
   for (const [at, { table }] of tables.entries()) {
     const name = names[at] ?? ''
-    const now = sqliteShapeText(connection, birth.slot, tableNumber(birth, table.table), table.table)
-    const fault = notedFault(birth.shapes[name], now)
+    const now = sqliteShapeText(connection, startRecord.slot, tableNumber(startRecord, table.table), table.table)
+    const fault = notedFault(startRecord.shapes[name], now)
     if (fault !== null) faults.push({ code: fault.code, tables: [name], message: `${name}: ${fault.reason}`, since })
-    else if (now !== birth.shapes[name]) moved[name] = now
+    else if (now !== startRecord.shapes[name]) moved[name] = now
   }
   return { faults, moved, unclear: [] }
 }
