@@ -1,4 +1,4 @@
-/** A run shared by several machines: its rows in the database of a queue, as plain data. */
+/** A run shared by several machines: its rows in the database of a queue, as plain data, and when a worker is lost. */
 import type { ErrorInfo } from '../../shared/errors.ts'
 import type { AlertKey } from '../run/alert.ts'
 import type { TableHold, TableRetry } from '../run/table-request.ts'

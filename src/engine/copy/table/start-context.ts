@@ -1,4 +1,4 @@
-/** The context of a table that begins to be copied. */
+/** The context of a table that begins to be copied, with its batch size. */
 import { canFollow } from '../../../model/copy/offers.ts'
 import { ComputedRows } from '../chunk/computed-rows.ts'
 import { FrameRows } from '../chunk/frame-rows.ts'

@@ -1,4 +1,4 @@
-/** One COPY statement that writes Parquet files. */
+/** One COPY statement that writes Parquet files, with their compression and row groups. */
 import { basename } from 'node:path'
 import type { WriteRequest } from '../../../model/archive/parquet-port.ts'
 import type { StoredColumn, StoredTable } from '../../../model/archive/stored-column.ts'

@@ -1,4 +1,4 @@
-/** The third pane: active run, past runs, log. */
+/** The third pane: active run, past runs, log; the screens of runs draw the lines of their logs with it. */
 import { clockSpan, msOf, percent, timeOfDay } from '../../../render/screen-format.ts'
 import type { Line } from '../../draw/line.ts'
 import { block, line, rule, span } from '../../draw/line.ts'
