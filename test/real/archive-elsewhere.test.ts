@@ -3,7 +3,7 @@
  * their own table is unchanged.
  */
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -233,6 +233,32 @@ describe.each([
     expect(ran.finished.error).toMatchObject({ code: 'PROOF_FAILED' })
     expect(await place.rows('SELECT count(*) FROM twisted')).toEqual([['1']])
   })
+})
+
+test('wrong statistics in the log hide no row: every file is read, also by a dry run', async () => {
+  const { place, restoreTo } = await archived('sqlite', 'plain')
+  const [archive] = (await place.rows('SELECT archive FROM migration_archives'))[0] ?? []
+  const log = join(String(archive), '_delta_log')
+  for (const name of readdirSync(log).filter((one) => one.endsWith('.json'))) {
+    const text = readFileSync(join(log, name), 'utf8')
+    // Of the first quarter only: the statistics of the other file are right.
+    writeFileSync(join(log, name), text.replaceAll(String.raw`{\"id\":0,`, String.raw`{\"id\":50,`))
+  }
+  const both = { partitions: ['2020-Q1', '2020-Q2'], into: 'found', where: 'id = 42 OR id = 100042' }
+  const foretold = await perform(restoreTo({ ...both, dryRun: true }))
+  expect(foretold.finished).toMatchObject({ exitCode: 0, totals: { rows: '2' } })
+  expect((await perform(restoreTo(both))).finished).toMatchObject({ exitCode: 0, totals: { brought: '2' } })
+  expect(await place.rows('SELECT id FROM found ORDER BY id')).toEqual([['42'], ['100042']])
+})
+
+test('a changed file is refused, also if the condition matches none of its rows', async () => {
+  const { place, restoreTo } = await archived('sqlite', 'plain')
+  const paths = await place.rows("SELECT files FROM migration_archive_partitions WHERE partition_name = '2020-Q1'")
+  const [archive] = (await place.rows('SELECT archive FROM migration_archives'))[0] ?? []
+  const [{ path }] = JSON.parse(String(paths[0]?.[0])) as [{ path: string }]
+  appendFileSync(join(String(archive), path), 'x')
+  const ran = await perform(restoreTo({ into: 'found', where: 'id = 100042' }))
+  expect(ran.finished).toMatchObject({ exitCode: 5, error: { code: 'ARCHIVE_CONFLICT' } })
 })
 
 describe.skipIf(whyNot('mysql') !== '')(`mysql${whyNot('mysql')}`, () => {

@@ -2,7 +2,7 @@
 import type { ArchivedTable } from '../ledger/record.ts'
 import type { RowTest } from '../../model/archive/row-test.ts'
 import { NEGATED } from '../../model/lake/condition.ts'
-import type { ColumnRef, Comparison, Condition, Literal, LiteralValue, Predicate } from '../../model/lake/condition.ts'
+import type { Comparison, Condition, Literal, Predicate } from '../../model/lake/condition.ts'
 import { normalizer } from '../../model/copy/canonical.ts'
 import type { Column, ColumnType, TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -87,35 +87,6 @@ export function rowTest(
 /** Columns of an archive with their archived types, in which database and files compare values. */
 export function archivedColumns({ stored }: Pick<ArchivedTable, 'stored'>): readonly Column[] {
   return stored.columns.map(({ column, as, name }) => ({ ...column, name, type: as }))
-}
-
-/**
- * A test as a condition, to compare it with statistics of files. Values are spelled as in the files, even if the user
- * wrote them differently (a uuid in upper case).
- */
-export function testPredicate(test: RowTest, columns: readonly Pick<Column, 'name' | 'type'>[]): Predicate {
-  const condition = (one: RowTest): Condition => {
-    switch (one.kind) {
-      case 'and':
-      case 'or':
-        return { kind: one.kind, parts: one.parts.map(condition) }
-      case 'not':
-        return { kind: 'not', part: condition(one.part) }
-      case 'compare':
-        return { kind: 'compare', column: named(one.column), op: one.op, value: { ...literalOf(one), at: 0 } }
-      case 'null':
-        return { kind: 'isNull', column: named(one.column), negated: false }
-      case 'absent':
-        throw new Error('a column that is not there has no statistics')
-    }
-  }
-  const named = (column: string): ColumnRef => ({ names: [column], at: 0 })
-  const literalOf = ({ column, value }: RowTest & { readonly kind: 'compare' }): LiteralValue => {
-    const kind = columns.find(({ name }) => name === column)?.type.kind
-    if (kind === 'bool') return { kind: 'boolean', value: value === '1' }
-    return { kind: kind === 'int' || kind === 'decimal' ? 'number' : 'string', text: value }
-  }
-  return { text: '', root: condition(test) }
 }
 
 function canonical({ name, type, native }: Column, op: Comparison, value: Literal): string {

@@ -7,11 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { commitName, logPathOf } from '../../delta/log-path.ts'
 import { readCommit } from '../../delta/commit-lines.ts'
 import { canonicalPath } from '../../delta/paths.ts'
-import { compilePruning, type Pruning } from '../../delta/pruning.ts'
-import { schemaOf } from '../../delta/schema.ts'
-import type { Predicate } from '../../model/lake/condition.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
-import { nullOn, SluiceError } from '../../shared/errors.ts'
+import { SluiceError } from '../../shared/errors.ts'
 import { Turn } from '../../model/run/turn.ts'
 import type { Adoption, ArchiveLog, RemovedFiles, Publication, CommitOptions } from '../steps/log.ts'
 import { compareArchiveCommits } from './compare-commits.ts'
@@ -105,26 +102,6 @@ export class ArchiveTable implements ArchiveLog {
         throw conflict(store, `its log is gone from ${store.label}`, 'move the archive back to its earlier location')
       throw foreignTokenError(store.label, state.version, this.#parts.table ?? null)
     }
-  }
-
-  /**
-   * Paths of active files that certainly have no row that satisfies the condition, by partition values and statistics.
-   * Empty if the condition cannot be evaluated on these, or a commit is missing.
-   * @throws SluiceError as `state`
-   */
-  async without(predicate: Predicate, signal: AbortSignal): Promise<ReadonlySet<string>> {
-    const state = await this.state(signal).catch(nullOn('LOG_GAP'))
-    if (state === null) return new Set()
-    const { protocol, metadata, files } = state
-    let pruning: Pruning
-    try {
-      pruning = compilePruning(predicate, schemaOf(protocol, metadata), metadata.partitionColumns)
-    } catch (error) {
-      if (error instanceof SluiceError && error.code === 'BAD_PREDICATE') return new Set()
-      throw error
-    }
-    const none = [...files.values()].flat().filter(({ add }) => !pruning.byFile(add.partitionValues, add.stats))
-    return new Set(none.map(({ path }) => path))
   }
 
   /** @throws SluiceError as `state` */

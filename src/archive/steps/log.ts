@@ -1,6 +1,5 @@
 /** Interface of the archive's Delta log for the archive steps. */
 import type { InspectedFile } from '../../model/archive/archived-file.ts'
-import type { Predicate } from '../../model/lake/condition.ts'
 import type { StoredTable } from '../../model/archive/stored-column.ts'
 import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import type { CommitClaim } from '../log/ownership-token.ts'
@@ -88,8 +87,6 @@ export interface ArchiveLog {
     what: Pick<Publication, 'partition' | 'txn' | 'info' | 'tableId' | 'known' | 'claim'> & { readonly at?: number },
     signal: AbortSignal,
   ): Promise<{ readonly version: number }>
-  /** Paths of active files that certainly have no row for which the condition is true. */
-  without(predicate: Predicate, signal: AbortSignal): Promise<ReadonlySet<string>>
   /** Replaces files of a partition, except those in `kept`. */
   replace(
     what: Pick<Publication, 'partition' | 'txn' | 'info' | 'tableId' | 'known' | 'claim' | 'tags' | 'files'> & {

@@ -25,7 +25,7 @@ import {
 } from '../../elsewhere/place.ts'
 import { openArchiveSource, recordsOf, tableNow, type OpenedArchive, type OpenSource } from '../../work/each-table.ts'
 import { predicateNames, readPredicate } from '../../erase/read-predicate.ts'
-import { archivedColumns, rowTest, testPredicate } from '../../erase/row-test.ts'
+import { archivedColumns, rowTest } from '../../erase/row-test.ts'
 import { doubtOf } from '../../steps/unsure-columns.ts'
 import { withheldError, withheldEvent, withholding } from '../../erase/withheld.ts'
 import { openArchive } from '../../work/open.ts'
@@ -244,22 +244,15 @@ async function copyCommand(
   return `sluice copy --table ${shellQuote(of)} --to ${shellQuote(redactUrl(intoUrl))}${called}${only}`
 }
 
-/** Paths of files that by their statistics hold no such row. */
-async function filesWithoutRows(context: ArchiveContext, test: RowTest): Promise<ReadonlySet<string>> {
-  const log = await context.log()
-  return await log.without(testPredicate(test, archivedColumns(context.archived)), context.interrupt.abort)
-}
-
 async function partsOf(
   context: ArchiveContext,
   partitions: readonly ArchivedPartition[],
   { test }: Pick<Asked, 'test'>,
 ): Promise<readonly RestoredPart[]> {
-  const without = test === null ? new Set<string>() : await filesWithoutRows(context, test)
   const parts: RestoredPart[] = []
   for (const partition of partitions) {
     const own = test === null ? null : fileTest(context, partition, test)
-    parts.push(await partDigest(context, partition, own, without))
+    parts.push(await partDigest(context, partition, own))
   }
   return parts
 }

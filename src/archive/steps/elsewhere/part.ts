@@ -16,7 +16,7 @@ export type RestoredPart = {
   readonly partition: ArchivedPartition
   /** Test with the column names of the files; null for all rows. */
   readonly test: RowTest | null
-  /** Files that may hold rows of the part. */
+  /** Files that hold rows of the part. */
   readonly files: readonly ArchivedFile[]
   /** Digest of the part's rows, over all columns of the files. */
   readonly expect: Digest
@@ -25,22 +25,22 @@ export type RestoredPart = {
 }
 
 /**
- * A part with its digest. For a whole partition this is the proof; for some rows it is computed from the files, after
- * these were read and compared with their proof.
- * @param without paths of files that certainly have no such row
+ * A part with its digest. For a whole partition this is the proof; for some rows it is computed from the files. Every
+ * file of the partition is compared with its proof and read: statistics in the log may be wrong.
  * @throws SluiceError ARCHIVE_CONFLICT for files that differ from their proof; PROOF_FAILED, SOURCE_IO, ARCHIVE_FOREIGN
  */
 export async function partDigest(
   context: ArchiveContext,
   partition: ArchivedPartition,
   test: RowTest | null,
-  without: ReadonlySet<string>,
 ): Promise<RestoredPart> {
   await requireLogged(context, partition)
-  const files = test === null ? partition.files : partition.files.filter(({ path }) => !without.has(path))
-  await requireProvedFiles(context, partition, files)
+  await requireProvedFiles(context, partition)
+  const { files, expect } =
+    test === null
+      ? { files: partition.files, expect: proofOf(partition) }
+      : await matchingRows(context, partition, test)
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0n)
-  const expect = test === null ? proofOf(partition) : await matchingRows(context, partition, test, files)
   return { partition, test, files, expect, bytes }
 }
 
@@ -58,21 +58,24 @@ async function requireLogged(context: ArchiveContext, partition: ArchivedPartiti
   }
 }
 
+/** Files with rows that match the test, and the digest of these rows. */
 async function matchingRows(
   context: ArchiveContext,
   partition: ArchivedPartition,
   test: RowTest,
-  files: readonly ArchivedFile[],
-): Promise<Digest> {
-  await using local = await localFiles(context, files)
+): Promise<Pick<RestoredPart, 'files' | 'expect'>> {
+  await using local = await localFiles(context, partition.files)
   const parquet = await context.parquet()
-  const request = { columns: partition.columns, files: local.paths, signal: context.interrupt.abort }
-  const read = await parquet.inspect(request)
+  const request = { columns: partition.columns, signal: context.interrupt.abort }
+  const digests = await parquet.matching({ ...request, files: local.paths, test })
+  const isFound = (_: unknown, i: number): boolean => digests[i]?.rows !== 0n
+  const files = partition.files.filter(isFound)
+  const read = await parquet.inspect({ ...request, files: local.paths.filter(isFound) })
   const other = files.find(({ sha256, sum }, i) => sha256 !== read[i]?.sha256 || sum !== read[i]?.digest.sum)
   if (other !== undefined) {
     throw otherArchive(context.name, partition, `${other.path} has changed since it was proved`)
   }
-  return digestSum(await parquet.matching({ ...request, test }))
+  return { files, expect: digestSum(digests) }
 }
 
 /**
