@@ -18,6 +18,8 @@ export class SharedCount {
   #timer: NodeJS.Timeout | null = null
   #reading: Promise<void> = Promise.resolve()
   #isOver = false
+  /** Duration of the read before, ms. */
+  #beforeMs = 0
 
   /**
    * Reads at once, so that totals are reported even if the worker is killed within seconds, then every five seconds
@@ -49,7 +51,10 @@ export class SharedCount {
     const from = this.#clock.ticks()
     // A failed read does not show how long summing takes.
     const tookMs = (await this.#read()) ? this.#clock.ticks() - from : 0
-    if (!this.#isOver) this.#wait(Math.max(EVERY_MS, tookMs / PART))
+    // One slow read may have waited for a server that was away, or for this program while it stood still.
+    const summedMs = Math.min(tookMs, this.#beforeMs)
+    this.#beforeMs = tookMs
+    if (!this.#isOver) this.#wait(Math.max(EVERY_MS, summedMs / PART))
   }
 
   /** @returns false if the ledger did not answer */
