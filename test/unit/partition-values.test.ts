@@ -128,7 +128,7 @@ describe('texts that some readers refuse', () => {
   const READ: readonly (readonly [keyof typeof TYPES, readonly string[], readonly string[]])[] = [
     ['integer', ['1', '+1', '01', '-0'], ['1.0', '1.', '1e2', '1E+2', '10E-1']],
     ['decimal', ['1.50', '0E-2', '100E-2'], ['1', '1.5', '1.500', '1E+2', '1e2', '+1.5', '.5', '1.', '0E+2']],
-    ['double', ['1', '1E+20', '1e20', 'Infinity', '-Infinity', 'NaN', '.5', '1.'], []],
+    ['double', ['1', '1E+20', '1e20', 'Infinity', '-Infinity', 'inf', 'NaN', 'nan', '.5', '1.'], []],
     ['boolean', ['true', 'TRUE'], []],
     ['date', ['2024-01-02', '2024-1-2'], []],
     [

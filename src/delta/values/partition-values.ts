@@ -35,10 +35,10 @@ function timestamp(text: string, isInstant: boolean): PartitionValue {
   return { kind: 'timestamp', low: micros - reach, high: micros + reach }
 }
 
-/** The number of a double column for this text, or null. Accepts NaN and the infinities. */
+/** The number of a double column for this text, or null. Accepts NaN and the infinities in any case, as Spark does. */
 export function parseDouble(text: string): number | null {
   if (DOUBLE.test(text)) return Number(text)
-  if (text === 'NaN') return NaN
+  if (/^NaN$/i.test(text)) return NaN
   if (/^\+?Inf(?:inity)?$/i.test(text)) return Infinity
   return /^-Inf(?:inity)?$/i.test(text) ? -Infinity : null
 }
