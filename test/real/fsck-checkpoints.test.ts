@@ -61,6 +61,16 @@ describe.skipIf(!HAVE_TABLES)('checkpoints', () => {
     expect(performed.finished.proof).toMatch(/; 1 of 1 checkpoints$/)
   })
 
+  test('that lack a part are named, because readers ignore them', async () => {
+    const folder = copied()
+    const whole = checkpointOf(folder)
+    cpSync(whole, whole.replace('.checkpoint.', '.checkpoint.0000000001.0000000002.'))
+    const performed = await perform(fsckOf(folder))
+    expect(kinds(performed)).toEqual([])
+    const notes = performed.events.flatMap((event) => (event.type === 'log' ? [event.message] : []))
+    expect(notes).toContainEqual(expect.stringMatching(/^checkpoint \d+ ignored: 1 of its 2 parts exist$/))
+  })
+
   test('that are written after the log was listed count as present for a newer hint', async () => {
     const folder = copied()
     const log = join(folder, '_delta_log')

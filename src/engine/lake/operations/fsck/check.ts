@@ -8,6 +8,7 @@ import { schemaRefusals } from '../../../../delta/fsck/schema-refusals.ts'
 import { dvId } from '../../../../delta/paths.ts'
 import type { ListedFiles } from '../../../../delta/fsck/listed-files.ts'
 import { RandomSample } from '../../../../delta/fsck/sample.ts'
+import { incompleteNotes } from '../../../../delta/listing.ts'
 import { retentionOf } from '../../../../delta/retention.ts'
 import { dec } from '../../../../model/run/event.ts'
 import { breathe } from '../../../../shared/abort.ts'
@@ -82,6 +83,8 @@ export class Check {
     const progress = this.#progress
     const checkpoints = await inspectCheckpoints(this.#subject, parquetFooters, spellings, found, progress, abort)
     this.reportCheckpoints(checkpoints, this.#report.of('page-checksum') - before)
+    for (const message of incompleteNotes(await this.#subject.table.listing(abort)))
+      this.#run.emit({ type: 'log', level: 'note', table: this.#operation.table, message })
     await inspectChecksum(this.#subject, this.#counts, this.#report, abort)
     this.reportCompacted(await inspectCompacted(this.#subject, found, abort))
     await this.reportRest(listed, spellings)
