@@ -56,3 +56,21 @@ test('the hint for an object that only the user can create does not name a comma
     ],
   })
 })
+
+test('an index of other rows does not stand for one of the source whose condition differs only in brackets', async () => {
+  const [source, target] = [await makePlace('sqlite', folder), await makePlace('sqlite', folder)]
+  await source.sql(
+    'PRAGMA journal_mode = WAL',
+    'CREATE TABLE t (id INTEGER PRIMARY KEY, a INT, b INT, c INT)',
+    'CREATE INDEX either ON t (id) WHERE (a > 0 OR b > 0) AND c > 0',
+    'INSERT INTO t VALUES (1, 1, 1, 1)',
+  )
+  const followed = copyOf(source, target, 't', { with: WITH, follow: { cdc: 'trigger', until: 'caught-up' } })
+  const { events } = await perform(followed)
+  const stream = events.flatMap((event) => (event.type === 'follow.started' ? [event.stream] : []))[0] ?? ''
+  await target.sql('DROP INDEX either', 'CREATE INDEX other ON t (id) WHERE a > 0 OR (b > 0 AND c > 0)')
+  const { finished } = await perform({ kind: 'sign-off', stream, from: source.url, to: target.url, tables: [] })
+  expect(finished.exitCode).toBe(0)
+  const names = await target.rows("SELECT name FROM sqlite_schema WHERE type = 'index' AND tbl_name = 't' ORDER BY 1")
+  expect(names).toEqual([['either'], ['other']])
+})

@@ -143,6 +143,28 @@ describe('signatures', () => {
     )
   })
 
+  test('depend on brackets that decide the order of operators, and on blanks and brackets in texts', () => {
+    const check = (own: string): string => signatureOf({ kind: 'check', name: 'c', own, columns: null })
+    const byDefault = (own: string): string => signatureOf({ kind: 'default', name: 'c', own, columns: null })
+    const different = [
+      'CHECK (((a > 0) OR ((b > 0) AND (c > 0))))',
+      'CHECK ((((a > 0) OR (b > 0)) AND (c > 0)))',
+      'CHECK ((a * (b + 1)) > 0)',
+      'CHECK (((a * b) + 1) > 0)',
+      "CHECK ((a <> 'x y'))",
+      "CHECK ((a <> 'xy'))",
+      "CHECK ((a <> '(xy)'))",
+      "CHECK ((a <> '::text'))",
+      "CHECK ((a <> ''))",
+    ].map(check)
+    expect(new Set(different).size).toBe(different.length)
+    const defaults = ["'a b'", "'ab'", "'(ab)'", '(1 + 2) * 3', '1 + 2 * 3', '-(1 + 2)', '-1 + 2'].map(byDefault)
+    expect(new Set(defaults).size).toBe(defaults.length)
+    expect(byDefault("('a b'::text)")).toBe(byDefault("'a b'"))
+    expect(byDefault('(1 + 1)')).toBe(byDefault('1+1'))
+    expect(check('CHECK ((lower((a)::text) = (lower(b))::text))')).toBe(check('CHECK (lower(a) = lower(b))'))
+  })
+
   test('an index needs --with indexes, a unique or foreign key needs --with constraints', () => {
     expect([index(), index({ kind: 'unique' }), key()].map(objectOptions)).toEqual([
       'indexes',

@@ -1,4 +1,5 @@
 /** Indexes, constraints and defaults of a table, independent of a system as far as possible. */
+import { comparableDefinition } from './comparable-definition.ts'
 import type { TableName } from './column-type.ts'
 
 /** Objects that can be requested besides rows. */
@@ -90,7 +91,7 @@ export function signatureOf(object: SchemaObject): string {
     case 'index':
     case 'unique': {
       const { unique, method, parts, include, nullsEqual = false, own } = object
-      if (!isPlainIndex(object)) return JSON.stringify(['index', unique, nullsEqual, comparableText(own)])
+      if (!isPlainIndex(object)) return JSON.stringify(['index', unique, nullsEqual, comparableDefinition(own)])
       const words = parts.map((part) => [
         part.column,
         part.descending ?? false,
@@ -106,17 +107,9 @@ export function signatureOf(object: SchemaObject): string {
       return JSON.stringify(['foreign key', from, schema, name, to.columns, onDelete, onUpdate, rest])
     }
     case 'default':
-      return JSON.stringify(['default', object.name, comparableText(object.own)])
+      return JSON.stringify(['default', object.name, comparableDefinition(object.own)])
     case 'check':
     case 'exclusion':
-      return JSON.stringify([object.kind, comparableText(object.own)])
+      return JSON.stringify([object.kind, comparableDefinition(object.own)])
   }
-}
-
-const CAST =
-  /::(?:"[^"]*"|[a-z_][\w$]*)(?:\.(?:"[^"]*"|[a-z_][\w$]*))?(?: (?:varying|precision|with(?:out)? time zone))?(?:\(\d+(?:,\s*\d+)?\))?(?:\[\])*/gi
-
-/** A definition without parentheses, blanks and casts. A system adds casts depending on column types. */
-function comparableText(definition: string): string {
-  return definition.replaceAll(CAST, '').replaceAll(/[()\s]/g, '')
 }
