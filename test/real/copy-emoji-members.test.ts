@@ -47,4 +47,33 @@ describe.skipIf(why !== '')(`members with emoji${why}`, () => {
     expect(ran.finished).toMatchObject({ error: { code: 'ROWS_ASIDE' }, totals: { quarantined: '1', written: '1' } })
     expect(await target.rows('SELECT id, e FROM t')).toEqual([['2', 'b']])
   })
+
+  test('several such members are refused with the cause, and are copied into a text', async () => {
+    const source = await makePlace('mysql', folder)
+    const target = await makePlace('mysql', folder)
+    await source.sql(
+      `CREATE TABLE t (id INT PRIMARY KEY, e ENUM('😀', '😁') ${TEXT})`,
+      'INSERT INTO t VALUES (1, 1), (2, 2)',
+    )
+    expect((await perform(copyOf(source, target, 't'))).finished.error).toMatchObject({
+      code: 'UNSUPPORTED_TYPE',
+      reason: expect.stringContaining('? for each emoji') as string,
+      hint: expect.stringContaining('create the table in the target first, with VARCHAR') as string,
+    })
+    await target.sql(`CREATE TABLE t (id INT PRIMARY KEY, e VARCHAR(9) ${TEXT})`)
+    expect((await perform(copyOf(source, target, 't', { onExisting: 'append' }))).finished.exitCode).toBe(0)
+    expect(await target.rows('SELECT id, e FROM t ORDER BY id')).toEqual([
+      ['1', '😀'],
+      ['2', '😁'],
+    ])
+  })
+
+  test('such a key is refused with the cause', async () => {
+    const source = await makePlace('mysql', folder)
+    await source.sql(`CREATE TABLE t (e ENUM('😀', '😁') ${TEXT} PRIMARY KEY)`, 'INSERT INTO t VALUES (1), (2)')
+    expect((await perform(copyOf(source, await makePlace('sqlite', folder), 't'))).finished.error).toMatchObject({
+      code: 'UNSUPPORTED_KEY',
+      reason: expect.stringContaining('? for each emoji') as string,
+    })
+  })
 })

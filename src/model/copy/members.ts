@@ -55,6 +55,15 @@ export function duplicateMember(native: string): string | null {
   return members.find((member, at) => members.indexOf(member) !== at) ?? null
 }
 
+/**
+ * Explains why two members have the same text: the dictionary of the server has `?` for each character of four bytes,
+ * such as an emoji. Null if no such character is the cause, or no member is listed twice.
+ */
+export function hiddenMembersText(native: string): string | null {
+  if (!isMembered(native) || duplicateMember(native)?.includes('?') !== true) return null
+  return `the dictionary of the server has ? for each emoji (character of four bytes), so that several members of ${native} have the same text there`
+}
+
 /** True if the declared type is an enum or a set. */
 export function isMembered(native: string): boolean {
   return /^(?:enum|set)\(/i.test(native)

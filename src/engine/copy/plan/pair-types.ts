@@ -1,6 +1,7 @@
 /** Type in which values of one column are transferred to another column, and the loss, if any. */
 import type { Column, ColumnType } from '../../../model/copy/column-type.ts'
 import { fitsDouble } from '../../../model/copy/decimal.ts'
+import { hiddenMembersText } from '../../../model/copy/members.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { OTHER_FIELDS } from '../../../stores/common/refusals.ts'
 
@@ -23,10 +24,14 @@ export function pairTypes(
   where?: string,
 ): Pairing {
   if (sameSystem && source.native === target.native && source.oneWay === true) {
+    const hidden = hiddenMembersText(source.native)
     throw new SluiceError('UNSUPPORTED_TYPE', `${source.name} (${source.native}) cannot be copied unchanged`, {
       where,
-      reason: 'the type has several members, and the text of a value does not identify its member',
-      hint: 'exclude the column with --columns, or give the column of the target a text type',
+      reason: hidden ?? 'the type has several members, and the text of a value does not identify its member',
+      hint:
+        hidden === null
+          ? 'exclude the column with --columns, or give the column of the target a text type'
+          : 'create the table in the target first, with VARCHAR for this column; or exclude the column with --columns',
     })
   }
   if (sameSystem && source.native === target.native && source.fields !== target.fields) {

@@ -7,6 +7,7 @@ import {
   type TableName,
   type TableSpec,
 } from '../../../model/copy/column-type.ts'
+import { hiddenMembersText } from '../../../model/copy/members.ts'
 import type { ColumnPlan, OnExisting, TablePlan } from '../../../model/copy/plan.ts'
 import type { FrameFormat, ProofScheme } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -260,13 +261,17 @@ export function withKey(table: TableSpec, key: readonly string[] | undefined): T
 function refuseOneWay({ table, key, columns }: TableSpec): void {
   const column = columns.find(({ name, oneWay }) => oneWay === true && key.includes(name))
   if (column === undefined) return
+  const hidden = hiddenMembersText(column.native)
   throw new SluiceError(
     'UNSUPPORTED_KEY',
     `${table.name} cannot be copied by its key ${column.name}: different values of this column have the same text`,
     {
       where: tableText(table),
-      reason: `${column.native} has several members with the same text`,
-      hint: 'give each member a different name, or name other unique columns with --key',
+      reason: hidden ?? `${column.native} has several members with the same text`,
+      hint:
+        hidden === null
+          ? 'give each member a different name, or name other unique columns with --key'
+          : 'name other unique columns with --key',
     },
   )
 }

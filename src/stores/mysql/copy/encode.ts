@@ -253,9 +253,16 @@ function member(known: readonly string[], zero: string | null): Encoder {
   return (cell) => {
     const given = text(cell)
     const number = given === zero ? 0n : numbers.get(given)
-    if (number === undefined) throw new Unfit(`not a member of the enum: ${shown(cell)}`)
+    if (number === undefined) throw new Unfit(`not a member of the enum: ${shown(cell)}${hiddenNote(given)}`)
     return number
   }
+}
+
+/** The cause, if a member with a character of four bytes is unknown. */
+function hiddenNote(name: string): string {
+  return /[\u{10000}-\u{10ffff}]/u.test(name)
+    ? ' (if the type has this member, give the column of the target a text type: the dictionary of the server has ? for each emoji)'
+    : ''
 }
 
 /** Encodes members of a set as a number with one bit for each: the server never reads the empty text as a member. */
@@ -266,7 +273,7 @@ function members(known: readonly string[], zero: string): Encoder {
     if (given === zero) return 0n
     return given.split(',').reduce((sum, one) => {
       const bit = bits.get(one)
-      if (bit === undefined) throw new Unfit(`not members of the set: ${shown(cell)}`)
+      if (bit === undefined) throw new Unfit(`not members of the set: ${shown(cell)}${hiddenNote(one)}`)
       return sum | bit
     }, 0n)
   }
