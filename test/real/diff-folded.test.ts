@@ -75,3 +75,17 @@ test('a key of MariaDB whose created copy would have its loose collation is refu
   const made = 'SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()'
   expect([await source.rows(made), await target.rows(`${made} AND TABLE_NAME = 'k'`)]).toEqual([[['k']], []])
 })
+
+test('a repair of a table of PostgreSQL without a unique index is refused with a way out', async (context) => {
+  const why = await missing('postgresql')
+  if (why !== '') return context.skip(why)
+  const [source, target] = [await makePlace('sqlite', folder), await makePlace('postgresql', folder)]
+  await source.sql('CREATE TABLE k (k TEXT PRIMARY KEY NOT NULL, v INTEGER)', "INSERT INTO k VALUES ('a', 1)")
+  await target.sql('CREATE TABLE k (k text, v int)')
+  const diff = { kind: 'diff', from: source.url, to: target.url, tables: ['k'], rename: {}, workers: 1, limit: 10, fix: true, deleteExtra: false } as Operation // prettier-ignore
+  const { finished } = await perform(diff)
+  expect(finished.error).toMatchObject({
+    code: 'TABLE_REFUSED',
+    hint: 'create a unique index on exactly the columns of the key',
+  })
+})

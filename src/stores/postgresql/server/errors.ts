@@ -101,7 +101,14 @@ export function postgresTargetError(thrown: unknown, settings: PostgresSettings,
   }
   if (state === '42501') return denied('TARGET_DENIED', server, settings, thrown)
   if (state.startsWith('42') || state === '0A000' || state === '55000' || state === '3F000') {
-    return new SluiceError('TABLE_REFUSED', server.message, { where: table, ...reasonOf(server), cause: thrown })
+    // 42P10: no unique index has exactly the columns of ON CONFLICT.
+    const hint = state === '42P10' ? { hint: 'create a unique index on exactly the columns of the key' } : {}
+    return new SluiceError('TABLE_REFUSED', server.message, {
+      where: table,
+      ...reasonOf(server),
+      ...hint,
+      cause: thrown,
+    })
   }
   return postgresError(thrown, settings)
 }
