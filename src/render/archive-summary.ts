@@ -21,7 +21,7 @@ export function archiveText(finished: RunFinished, command: string, planOnly: bo
     const { checked = '0', files, rows, findings = '0' } = totals
     const isWhole = finished.status === 'ok'
     if (checked === '0' && findings === '0')
-      return `${isWhole ? 'there are no archived partitions, so ' : ''}nothing was checked${took}`
+      return `${isWhole && finished.notChecked === undefined ? 'there are no archived partitions, so ' : ''}nothing was checked${took}`
     const what = [
       plural(checked, 'partition'),
       ...(files === undefined ? [] : [plural(files, 'file')]),

@@ -71,6 +71,14 @@ describe('text', () => {
     expect(text).not.toMatch(/no archived partitions|all is as it was proved/)
   })
 
+  it('does not say that there are no archived partitions if a step of one has not ended', async () => {
+    const totals = { checked: '0', findings: '0' }
+    const finished = { type: 'run.finished', status: 'ok', exitCode: 0, totals, ms: 30, notChecked: 'the log' } as const
+    const text = await asText([...verify.slice(0, 1), ...stamped([[30, finished]])])
+    expect(text).toMatch(/end +nothing was checked/)
+    expect(text).not.toContain('no archived partitions')
+  })
+
   it('counts the lines that a long plan omits', async () => {
     const [first] = dryRun
     const many = Array.from({ length: 25 }, (_, i) => {

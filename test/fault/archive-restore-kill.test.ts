@@ -56,6 +56,23 @@ describe.each(PLACES)('%s, %s', (system, form) => {
   })
 })
 
+test('verify names a restore that was killed before its commit in the log, and the command that ends it', async () => {
+  const place = await makePlace('sqlite', folder)
+  const commands = commandsOf(await makeBookings(place, 'plain', mkdtempSync(join(folder, 'to-')), 100))
+  for (const one of [commands.run, commands.drop]) expect((await perform(one)).finished).toMatchObject({ exitCode: 0 })
+  const restore = { ...commands.restore, partitions: ['2020-Q1'] } as Operation
+  const { signal } = await startArchiver(restore, { at: 'COMMIT state RESTORED', when: 'after' }).ended
+  expect(signal).toBe('SIGKILL')
+  const only = { ...commands.verify, partitions: ['2020-Q1'] } as Operation
+  const { finished } = await perform(only)
+  expect(finished).toMatchObject({ exitCode: 0, totals: { checked: '0', findings: '0' } })
+  expect(finished).not.toHaveProperty('proof')
+  expect(finished.notChecked).toContain('names 1 file of 2020-Q1, whose state in the ledger is RESTORED')
+  expect(finished.notChecked).toContain(`sluice restore --table ${TABLE} --partition 2020-Q1 ends it`)
+  expect((await perform(restore)).finished).toMatchObject({ exitCode: 0 })
+  expect((await perform(only)).finished.notChecked ?? '').not.toContain('has not ended')
+})
+
 const PLAIN = PLACES.filter(([, form]) => form === 'plain').map(([system]) => system)
 
 describe.each([...PLAIN, 'postgresql'] as const)('%s, plain', (system) => {

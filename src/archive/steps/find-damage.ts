@@ -16,10 +16,12 @@ import { outsideText, rangeColumnOf } from './range-column.ts'
 export type ArchiveFinding = Omit<ArchiveFindingEvent, 'type' | 'table'>
 /** Number of files and rows that were read of a partition. */
 export type ReadCounts = { readonly files: number; readonly rows: bigint }
+/** A partition that queries do not read from the archive, while the log names files of it: a step has not ended. */
+export type UnendedStep = { readonly unended: ArchivedPartition; readonly logged: number }
 
 /**
  * Reads every published partition, and each expired one within its retention; the findings of each end with a
- * `ReadCounts`. A log that another database has continued is reported first.
+ * `ReadCounts`. A log that another database has continued is reported first, and steps that have not ended last.
  * @throws SluiceError SOURCE_IO, SOURCE_DENIED if a bucket cannot be read
  */
 export async function* findings(
@@ -27,7 +29,7 @@ export async function* findings(
   { partitions, retentionMs }: ArchiveRecord,
   wanted: (label: string) => boolean,
   interrupt: Interrupt,
-): AsyncGenerator<ArchiveFinding | ReadCounts> {
+): AsyncGenerator<ArchiveFinding | ReadCounts | UnendedStep> {
   let state: ArchiveLogState | null = null
   let isBroken = false
   try {
@@ -55,9 +57,12 @@ export async function* findings(
   }
   const known = new Set(published.map(({ label }) => label))
   for (const [label, files] of state?.files ?? []) {
-    if (known.has(label) || !wanted(label) || partitions.some((one) => one.label === label && mayBeLogged(one)))
-      continue
+    if (known.has(label) || !wanted(label)) continue
     const own = partitions.find((one) => one.label === label)
+    if (own !== undefined && mayBeLogged(own)) {
+      yield { unended: own, logged: files.length }
+      continue
+    }
     const since = own === undefined ? '' : `, and the state in the ledger is ${own.state}`
     yield {
       finding: 'not in the ledger',

@@ -1,5 +1,6 @@
 /** `archive verify`: reads a whole archive and compares it with its recorded proof, and with rows of the source. */
-import { findings, isUnread, type ArchiveFinding } from '../../steps/find-damage.ts'
+import { findings, isUnread, type ArchiveFinding, type UnendedStep } from '../../steps/find-damage.ts'
+import { restoreCommand, runCommand } from '../../steps/refusals.ts'
 import { readPartition, type ArchivedPartition, type ArchiveRecord } from '../../ledger/record.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/run/event.ts'
@@ -23,6 +24,7 @@ import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { parquetRows } from '../../../engine/run/registry.ts'
 import { firstOf } from '../../../shared/first-of.ts'
+import { countText } from '../../../shared/figures.ts'
 import { compareArchiveCheckpoints } from '../../log/compare-checkpoint.ts'
 import { compareArchiveCommits, type ArchiveCommitsByState } from '../../log/compare-commits.ts'
 import type { ArchiveContext } from '../../steps/context.ts'
@@ -100,12 +102,13 @@ async function verifyOne(
     run.emit({ type: 'archive.finding', table: name, ...finding })
   }
   // If another command has changed the partition since the ledger was read, the finding is not valid.
-  const reportedUnlessMoved = async (finding: ArchiveFinding): Promise<void> => {
-    const { partition } = finding
+  const unlessMoved = async (partition: string | undefined, report: () => void): Promise<void> => {
     const moved = partition !== undefined && (await hasMoved(opened.database, record, partition))
     if (moved) verified.changedPartitions.add(`${partition} of ${name}`)
-    else reported(finding)
+    else report()
   }
+  const reportedUnlessMoved = (finding: ArchiveFinding): Promise<void> =>
+    unlessMoved(finding.partition, () => reported(finding))
   const expired = new Set(record.partitions.filter(({ state }) => state === 'EXPIRED').map(({ label }) => label))
   const calendar = recordCalendar(record)
   const asked = operation.partitions.map((text) => askedFor(calendar, text, record.partitions))
@@ -117,6 +120,8 @@ async function verifyOne(
       // A sweep may have destroyed the files of an expired partition meanwhile.
       if ('finding' in step && expired.has(step.partition ?? '')) await reportedUnlessMoved(step)
       else if ('finding' in step) reported(step)
+      else if ('unended' in step)
+        await unlessMoved(step.unended.label, () => void verified.notCompared.push(unendedText(name, step)))
       else {
         verified.checked++
         verified.files += step.files
@@ -141,6 +146,19 @@ async function verifyOne(
   }
   const ofSource = sourceFindings(open.context, record, isWanted, operation.deep, verified.inspected)
   for await (const found of ofSource) await reportedUnlessMoved(found)
+}
+
+/** What is there after a step that changes the log was refused or killed, and the command that ends it. */
+function unendedText(name: string, { unended, logged }: UnendedStep): string {
+  const { label, state } = unended
+  const files = countText(BigInt(logged), 'file')
+  const command =
+    state === 'RESTORED'
+      ? restoreCommand(name, unended)
+      : state === 'EXPIRED'
+        ? `sluice archive expire --table ${shellQuote(name)} --partition ${shellQuote(label)} --confirm=${shellQuote(name)}`
+        : runCommand(name, unended)
+  return `the log of ${name} names ${files} of ${label}, whose state in the ledger is ${state}: a step has not ended, and other readers of the archive read these rows; unless a program works on it now, ${command} ends it`
 }
 
 function endingOf(verified: Verified, { deep }: ArchiveVerifyOperation, stopped: boolean): Ending {
