@@ -65,6 +65,9 @@ describe.each(SYSTEMS)('a plain table of %s', (system) => {
     expect(verified.out).toMatch(/late rows .* 2 rows in the table but not in the archive: 9001; 9002/)
     expect(verified.out).toMatch(/changed rows .* 1 row with other values in the archive: 5/)
     expect(verified.out).toMatch(/deleted rows .* 1 row in the archive but gone from the table: 7/)
+    expect(verified.out + verified.err).toContain('3 differences between archived periods and the database')
+    expect(verified.out + verified.err).toMatch(/sluice restore --table \S*bookings --partition 2023-Q1 --dry-run/)
+    expect(verified.out + verified.err).not.toMatch(/backup|differ from their proofs/)
     const list = await sluice('archive', 'list', '--table', 'bookings')
     expect(list.out).toMatch(/2023-Q1 .* 181 .* 1 row more in the table than expected, by count/)
     expect(list.err).toMatch(

@@ -41,6 +41,10 @@ type Verified = {
   rows: bigint
   findings: number
   late: number
+  /** Findings about rows of the database, late rows included: they are no damage of the archive. */
+  inSource: number
+  /** Command that shows what a restore does with rows of the first such finding other than late rows. */
+  compare: string | null
   /** Error of the first archive that was not read to its end. */
   unread: SluiceError | null
   readonly inspected: PlanCounts
@@ -60,7 +64,7 @@ export async function performArchiveVerify(operation: ArchiveVerifyOperation, ru
     records.map(({ record }) => record),
     operation.partitions,
   )
-  const counts = { checked: 0, files: 0, rows: 0n, findings: 0, late: 0 }
+  const counts = { checked: 0, files: 0, rows: 0n, findings: 0, late: 0, inSource: 0, compare: null }
   const verified: Verified = {
     ...counts,
     unread: null,
@@ -94,7 +98,7 @@ async function verifyOne(
   const damaged = new Set<string>()
   const reported = (finding: ArchiveFinding): void => {
     verified.findings++
-    if (finding.finding === 'late rows') verified.late++
+    countSource(verified, name, finding)
     if (finding.finding === 'foreign archive') verified.foreign.push(name)
     const hint = hintOf(finding, name, record.partitions)
     if (hint !== null) verified.hints.add(hint)
@@ -183,10 +187,7 @@ function endingOf(verified: Verified, { deep }: ArchiveVerifyOperation, stopped:
   const proof = stopped || verified.checked === 0 ? {} : { proof: 'canonical' }
   if (verified.findings === 0 && unread !== null) return { totals, ...notChecked, error: unread }
   if (verified.findings === 0) return { totals, ...notChecked, ...(stopped ? { stopped } : {}), ...proof }
-  const error =
-    verified.checked > 0 && verified.late === verified.findings
-      ? lateError(verified)
-      : damageError(verified.findings, verified.hints)
+  const error = verified.inSource === verified.findings ? sourceError(verified) : damageError(verified)
   return { totals, ...notChecked, error, ...(stopped ? { stopped } : {}) }
 }
 
@@ -267,21 +268,46 @@ async function hasMoved(database: LedgerDatabase, record: ArchiveRecord, label: 
   return JSON.stringify(stand(then)) !== JSON.stringify(stand(now))
 }
 
-function damageError(found: number, hints: ReadonlySet<string>): SluiceError {
+function damageError({ findings: all, inSource, hints }: Verified): SluiceError {
+  const found = all - inSource
   const what =
     found === 1 ? 'part of the archive differs from its proof' : 'parts of the archive differ from their proofs'
   return new SluiceError('PROOF_FAILED', `${found} ${what}`, {
+    ...(inSource === 0 ? {} : { reason: differencesText(inSource) }),
     hint: `nothing was changed; ${[...hints, REPAIR_HINT].join('; ')}`,
   })
 }
 
-/** Error: no damage was found, but archived periods have late rows in the table. */
-function lateError({ late, checked }: { readonly late: number; readonly checked: number }): SluiceError {
+/** Error: no damage was found, but the database has other rows than expected. */
+function sourceError({ late, inSource, compare, checked }: Verified): SluiceError {
   const [periods, partitions] = [late === 1 ? 'period has' : 'periods have', checked === 1 ? 'partition' : 'partitions']
-  return new SluiceError('PROOF_FAILED', `${late} archived ${periods} late rows in the table`, {
-    reason: `the ${checked} ${partitions} that were read are unchanged since they were proved`,
-    hint: 'nothing was changed; sluice archive plan shows what a run does with these rows',
+  const message = late === inSource ? `${late} archived ${periods} late rows in the table` : differencesText(inSource)
+  const plan = 'sluice archive plan shows what a run does with late rows'
+  return new SluiceError('PROOF_FAILED', message, {
+    ...(checked === 0
+      ? {}
+      : { reason: `the ${checked} ${partitions} that were read are unchanged since they were proved` }),
+    hint: `nothing was changed; ${compare === null ? plan : `${compare} shows what a restore does with these rows`}`,
   })
+}
+
+function differencesText(many: number): string {
+  return `${countText(many, 'difference')} between archived periods and the database`
+}
+
+const SOURCE_FINDINGS: ReadonlySet<ArchiveFinding['finding']> = new Set<ArchiveFinding['finding']>([
+  'late rows',
+  'changed rows',
+  'deleted rows',
+  'differs from the source',
+])
+
+/** Counts a finding about rows of the database. */
+function countSource(verified: Verified, name: string, { finding, partition }: ArchiveFinding): void {
+  if (!SOURCE_FINDINGS.has(finding)) return
+  verified.inSource++
+  if (finding === 'late rows') verified.late++
+  else if (partition !== undefined) verified.compare ??= restoreCommand(name, { label: partition }, '--dry-run')
 }
 
 const REPAIR_HINT =
