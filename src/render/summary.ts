@@ -101,6 +101,7 @@ export class SummaryFold {
       return `${refusedText(finished.totals, command)}; this was the plan, and nothing was changed`
     }
     if (command === 'fsck' && finished.totals['files'] !== undefined) return fsckText(finished)
+    if (command === 'sign-off' && finished.totals['notChecked'] !== undefined) return signOffText(finished)
     if (command === 'export-log' && finished.totals['commits'] !== undefined) return this.#exportText(finished)
     if (command === 'ctl' && finished.status === 'ok' && finished.totals['runs'] !== undefined)
       return `${plural(finished.totals['runs'], 'run')} on this machine`
@@ -185,7 +186,9 @@ export class SummaryFold {
     const { read, changes } = finished.totals
     const copied =
       read === '0' && changes !== undefined ? '' : copiedText(finished, this.#pace.chunks) + this.#paceText()
-    if (changes === undefined || this.#before.size === 0) return copied
+    if (changes === undefined) return copied
+    if (this.#before.size === 0)
+      return copied === '' ? `${plural(changes, 'change')} applied since the stream began` : copied
     let applied = BigInt(changes)
     for (const before of this.#before.values()) applied -= before
     // If a table is copied again, its counts restart at 0, so the difference would be wrong.
@@ -199,6 +202,12 @@ export class SummaryFold {
     const unreadable = this.#unreadable === 0 ? '' : `, ${this.#unreadable} not readable`
     return texts.join(', ') + unreadable + unsearchedText(finished)
   }
+}
+
+function signOffText({ totals, ms }: RunFinished): string {
+  const { tables = '0', rows = '0', ok = '0', failed = '0', notChecked = '0' } = totals
+  const checks = `${plural(ok, 'check')} ok, ${grouped(failed)} failed, ${grouped(notChecked)} not checked`
+  return `${plural(tables, 'table')}, ${plural(rows, 'row')}; ${checks} in ${durationText(ms)}`
 }
 
 /** Number of folders that could not be searched for tables. */

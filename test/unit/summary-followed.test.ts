@@ -25,6 +25,20 @@ test('has the changes after the totals of the copy', () => {
   expect(line([counted('a', '0')], copied)).toMatch(/read 10 = written 10 .*; 1 change applied$/)
 })
 
+test('has the changes of all runs if the run ends before it has counted its own', () => {
+  const totals = { ...nothing, chunks: '0', proved: '0', live: '5', transactions: '246', changes: '10027' }
+  expect(line([], totals)).toBe('10,027 changes applied since the stream began')
+})
+
+test('has the rows and checks of a sign-off', () => {
+  const summary = new SummaryFold()
+  const totals = { tables: '5', rows: '201720', ok: '28', failed: '1', notChecked: '11' }
+  const finished = { type: 'run.finished', status: 'failed', exitCode: 1, ms: 51_800, totals } as const
+  expect(summary.text(finished, 'sign-off')).toBe(
+    '5 tables, 201,720 rows; 28 checks ok, 1 failed, 11 not checked in 51.8 s',
+  )
+})
+
 test('has no changes without a stream', () => {
   expect(line([], nothing)).toBe('read 0 = written 0 + skipped 0 + quarantined 0')
 })

@@ -293,9 +293,9 @@ export type ChangeTable = {
   /** Columns of `identity` whose type or collation differs from the source. */
   readonly comparedApart?: readonly string[]
   /**
-   * True while the table is COPYING or CATCHUP: a chunk copied late may hold a value that an older change writes
-   * again, so secondary unique indexes and foreign keys would refuse valid rows. Create them later; a LIVE table may
-   * have them.
+   * True until the table has everything up to its catch-up position: a chunk copied late may hold a value that an older
+   * change writes again, so secondary unique indexes and foreign keys would refuse valid rows. They are built after
+   * that position, before the table is LIVE.
    */
   readonly catchingUp?: boolean
 }

@@ -156,19 +156,21 @@ export class Following implements FollowedStream {
     const stored = await ledger.tables(stream, changes)
     const copying = stored.filter(({ state }) => state === 'copying')
     const { from, to } = planned
+    const progress = await ledger.progress(stream, changes)
     await refuseOtherTarget(
       tables
         .map((one) => ({ ...one, isCopied: copying.some(({ source }) => source === one.name) }))
         .filter(({ isCopied }) => !isCopied || !this.#isPartial),
-      await ledger.progress(stream, changes),
+      progress,
       { stream, from, to, database, owner, fireTriggers: operation.follow?.fireTriggers === true, signal },
     )
     if (copying.length > 0 && !this.#isPartial) await this.#noteCopied(copying)
     const states = new TableStates()
     const parts = await this.#partsCopied()
     states.load(tables, await ledger.tables(stream, changes), parts)
+    const applied = changes.position(progress.position)
     const preflight = await target.inspect({
-      tables: tables.map((one, at) => ({ ...one.target, catchingUp: states.list[at] !== 'live' })),
+      tables: tables.map((one, at) => ({ ...one.target, catchingUp: states.isBehind(at, applied) })),
       fireTriggers: operation.follow?.fireTriggers === true,
       signal,
     })
@@ -182,7 +184,6 @@ export class Following implements FollowedStream {
       watch: within?.watch ?? null,
     }
     const unbuilt: SluiceError[] = []
-    const { alerts } = alerting
     await watch?.[Symbol.asyncDispose]()
     const loop = new FollowLoop(
       {
@@ -202,7 +203,7 @@ export class Following implements FollowedStream {
         run,
         clock: run.clock,
         runId: BigInt(run.runId),
-        alerts,
+        alerts: alerting.alerts,
         requestedWorkers: operation.follow?.lanes ?? null,
         shared: this.#shared,
         divide: (workers) => divideApplyWorkers(this.#open.parts, sides, ledger, stream, tables, workers),
@@ -221,7 +222,7 @@ export class Following implements FollowedStream {
       to: operation.to,
       states,
       changes,
-      alerts,
+      alerts: alerting.alerts,
       unbuilt: unbuilt[0] ?? null,
     }
     return this.endingWithoutStream(endingOf(copied, end, followed))

@@ -152,7 +152,7 @@ function cannotMove(stream: string, store: CopyStore, other: CopyStore): SluiceE
   return new SluiceError('NOT_SWITCHABLE', `stream ${stream} cannot be cut over between these databases`, {
     where: store.label,
     reason: `sluice cannot close tables of ${systems.join(' and ')} to all writers except the reverse stream; so far, cutover works within one PostgreSQL database and between two`,
-    hint: `stop the writers, run sluice follow ${stream} --until-caught-up, sign off, and give users the new address`,
+    hint: `stop the writers, run sluice follow ${stream} --until-caught-up, sign off, end the stream, and give users the new address; docs/guides/follow.md has each step (Users move without cutover)`,
   })
 }
 

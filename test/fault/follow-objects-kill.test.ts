@@ -1,0 +1,62 @@
+/** A stream is killed while it builds indexes and constraints of tables that have caught up: the same command resumes. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { System } from '../support/copy-systems.ts'
+import { makePlace, missing, perform } from '../support/copy-systems.ts'
+import { expectEqual, stageOf, startFollowServer } from '../support/follow-stage.ts'
+import { POSTGRES_OWN, type PostgresServer } from '../support/servers/postgresql.ts'
+import { startCopy } from './copy-kit.ts'
+
+const absent = POSTGRES_OWN ? '' : 'needs a PostgreSQL server of its own'
+const TARGETS: readonly System[] = ['postgresql', 'mysql', 'sqlite', 'duckdb']
+
+const folder = mkdtempSync(join(tmpdir(), 'sluice-objects-kill-'))
+let server: PostgresServer
+
+beforeAll(async () => {
+  if (absent === '') server = await startFollowServer()
+})
+
+afterAll(async () => {
+  await server?.[Symbol.asyncDispose]()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+describe.skipIf(absent !== '')(`a stream that builds indexes ${absent}`, () => {
+  test.each(TARGETS)('resumes after a kill between two of them, into %s', { timeout: 300_000 }, async (system) => {
+    const lacks = await missing(system)
+    if (lacks !== '') return
+    const one = await stageOf(
+      server,
+      [
+        'CREATE TABLE boss (id int PRIMARY KEY, seat int NOT NULL)',
+        'CREATE UNIQUE INDEX boss_seat ON boss (seat)',
+        'CREATE TABLE staff (id int PRIMARY KEY, seat int NOT NULL, boss int NOT NULL REFERENCES boss)',
+        'CREATE UNIQUE INDEX staff_seat ON staff (seat)',
+        'INSERT INTO boss SELECT i, i FROM generate_series(1, 20) i',
+        'INSERT INTO staff SELECT i, i, 1 + i % 20 FROM generate_series(1, 400) i',
+      ],
+      ['boss', 'staff'],
+      200,
+      await makePlace(system, folder),
+    )
+    const wanted = { ...one.copy, with: ['indexes', 'constraints'] } as const
+    const { signal } = await startCopy(wanted, { killedBy: { type: 'index.done', times: 1 } }).ended
+    expect(signal).toBe('SIGKILL')
+    expect(await one.target.rows('SELECT DISTINCT state FROM migration_stream_tables')).toEqual([['catchup']])
+    // Every unique value goes to the next row, and rows get a parent that is new.
+    await one.source.sql(
+      'UPDATE staff SET seat = seat + 1000',
+      'UPDATE staff SET seat = seat - 999',
+      'INSERT INTO boss VALUES (21, 21)',
+      'UPDATE staff SET boss = 21 WHERE id % 7 = 0',
+    )
+    const { finished, events } = await perform({ ...wanted, follow: { until: 'equal' } })
+    expect(finished.error).toBeUndefined()
+    expect(finished.exitCode).toBe(0)
+    expect(events.some(({ type }) => type === 'index.failed')).toBe(false)
+    await expectEqual(one)
+  })
+})
