@@ -32,6 +32,12 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
     expect((await perform(archive)).finished.error).toBeUndefined()
     expect((await perform({ ...archive, drop: true, confirm: 'o' } as Operation)).finished.error).toBeUndefined()
     await place.sql(`ALTER TYPE mood RENAME VALUE 'sad' TO 'blue'`)
+    // Archived rows keep the earlier name, so a condition on the present one does not find them.
+    const query = `SELECT count(*) FROM o WHERE m = 'blue'`
+    const asked = { kind: 'query', from: place.url, table: 'o', query, limit: 9, format: 'json' } as Operation
+    expect(JSON.stringify((await perform(asked)).events)).toMatch(
+      /m of 2020-Q1 \('sad' is called 'blue' in (?:public\.)?mood now\)/,
+    )
     const restore = { kind: 'restore', from: place.url, table: 'o', partitions: ['2020-Q1'], dryRun: false } as const
     const state = async () =>
       (await place.rows('SELECT state, coalesce(restoring, 0) FROM migration_archive_partitions'))[0]

@@ -1,7 +1,7 @@
 /** Describes comparisons that a statement makes differently from the table's database. */
 import { isEnum, membersOf, zeroText } from '../../model/copy/members.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
-import { canShowAs, isComputedOtherwise, otherMeaning } from '../types/index.ts'
+import { canShowAs, isComputedOtherwise, otherMeaning, renamedMember } from '../types/index.ts'
 import type { QueryColumn, QueryNeeds } from '../../model/archive/query-port.ts'
 
 /**
@@ -62,7 +62,7 @@ function recordedColumns(
     }))
 }
 
-/** Columns of enums or composites in which a text in older files means a different value now. */
+/** Columns of enums or composites in which a text in older files means a different value now, or has another name. */
 export function otherMeanings(
   columns: readonly QueryColumn[],
   needs: QueryNeeds,
@@ -70,7 +70,7 @@ export function otherMeanings(
 ): readonly string[] {
   return recordedColumns(columns, needs, read).flatMap(({ column, recorded }) =>
     recorded.flatMap(({ label, file }) => {
-      const other = otherMeaning(file, column)
+      const other = otherMeaning(file, column) ?? renamedMember(file, column)
       return other === null ? [] : [`${column.name} of ${label} (${other})`]
     }),
   )

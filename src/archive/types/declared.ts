@@ -22,6 +22,25 @@ export function otherMeaning(then: Pick<StoredColumn, 'declared'>, now: Pick<Sto
   return null
 }
 
+/**
+ * Text about a member of an enum that has another name now; null if there is none. Archived texts keep the earlier name,
+ * so they are found and shown by it. A restore does not need this: the server refuses the earlier name.
+ */
+export function renamedMember(
+  then: Pick<StoredColumn, 'declared'>,
+  now: Pick<StoredColumn, 'declared'>,
+): string | null {
+  for (const before of then.declared ?? []) {
+    const after = now.declared?.find(({ identity, kind }) => identity === before.identity && kind === 'enum')
+    for (const { number, name } of before.parts) {
+      const called = after?.parts.find((part) => part.number === number)
+      if (after !== undefined && called !== undefined && called.name !== name)
+        return `'${name}' is called '${called.name}' in ${after.name} now`
+    }
+  }
+  return null
+}
+
 /** The type under its present name: a type that was renamed, or whose schema was renamed, is the same. */
 export function renamedType(
   type: ColumnType,

@@ -7,7 +7,7 @@ import { ruled } from './ruled.ts'
 import { recomputed } from './evolve.ts'
 import { partitionColumnName, physicalNames } from './names.ts'
 
-export { otherMeaning } from './declared.ts'
+export { otherMeaning, renamedMember } from './declared.ts'
 export { doubtful } from './doubt.ts'
 export { isContained as isCarried, canShowAs, isWidening } from './same-type.ts'
 export { travelsAs } from './rule.ts'
