@@ -34,6 +34,20 @@ const SORTED = [
 /** Expressions with the server's answer in each system. */
 const SAME = ['-n % 2', 'n / 2.0', 'q / 2', 'abs(m)', 'round(q)', 'coalesce(u, t)', 'nullif(n, 7)', 'n BETWEEN 1 AND 9']
 
+/** Functions that DuckDB computes otherwise for blanks, accents and letters beyond ASCII. */
+const BLANKS = { 'trim(t)': `trim(t, ' ')`, 'ltrim(t)': `ltrim(t, ' ')`, 'rtrim(t)': `rtrim(t, ' ')` }
+const LETTERS = { 'reverse(t)': 'list_reverse', 'upper(t)': `replace(t, 'ß', chr(1))` }
+const SAID: Readonly<Record<string, string>> = { ...BLANKS, ...LETTERS }
+const ODD_TEXT = `' \u00A0e\u0301\u00DF\u3000 '`
+/** What the server computes of it, and the expression of the hint. */
+const HINTS = [
+  ['trim(t)', "trim(t, ' ')"],
+  ['ltrim(t)', "ltrim(t, ' ')"],
+  ['rtrim(t)', "rtrim(t, ' ')"],
+  ['reverse(t)', "array_to_string(list_reverse(string_split(t, '')), '')"],
+  ['upper(t)', "replace(upper(replace(t, 'ß', chr(1))), chr(1), 'ß')"],
+] as const
+
 const DISTINCT_ON = 'SELECT DISTINCT ON (n) id FROM s ORDER BY n, nullif(id, 0) DESC'
 
 const CASES: Readonly<Record<'postgresql' | 'mysql' | 'sqlite', Case>> = {
@@ -77,6 +91,8 @@ const CASES: Readonly<Record<'postgresql' | 'mysql' | 'sqlite', Case>> = {
       'f::float8 / 3',
     ],
     refused: {
+      ...BLANKS,
+      ...LETTERS,
       'a[1]': 'string_split',
       'a[1:1]': 'string_split',
       "t ~ 'b'": 'regexp_matches',
@@ -144,6 +160,8 @@ const CASES: Readonly<Record<'postgresql' | 'mysql' | 'sqlite', Case>> = {
       "n = '7'",
     ],
     refused: {
+      ...BLANKS,
+      ...LETTERS,
       'n ^ 2': 'xor(a::ubigint',
       "t || 'x'": 'concat_ws',
       'concat(t, u)': 'concat_ws',
@@ -214,6 +232,7 @@ const CASES: Readonly<Record<'postgresql' | 'mysql' | 'sqlite', Case>> = {
       'CAST(n / 3 AS TEXT)',
     ],
     refused: {
+      ...BLANKS,
       "t LIKE 'A%'": 'ILIKE',
       "t NOT LIKE 'A%'": 'ILIKE',
       't LIKE u': 'ILIKE',
@@ -277,6 +296,11 @@ describe.each(['postgresql', 'mysql', 'sqlite'] as const)('%s', async (system) =
       for (const [sql, words] of Object.entries(refused)) {
         const { finished } = await s.ask(`SELECT ${sql} FROM s`)
         expect(finished.error, sql).toMatchObject({ code: 'BAD_QUERY', hint: expect.stringContaining(words) as string })
+      }
+      for (const [sql, hinted] of HINTS.filter(([one]) => refused[one] === SAID[one])) {
+        const odd = (text: string): string => `SELECT ${text} FROM (SELECT ${ODD_TEXT} AS t FROM s WHERE id = 1) AS o`
+        const { rows: found } = await s.ask(odd(hinted))
+        expect([sql, found]).toEqual([sql, await s.place.rows(odd(sql))])
       }
       // The average of whole numbers is not a floating point number in a database.
       expect((await s.ask('SELECT round(avg(n + 1)) FROM s')).rows.map(([one]) => plain(one))).toEqual([8])

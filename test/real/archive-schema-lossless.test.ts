@@ -193,17 +193,17 @@ test.for(STATES)('MySQL: %s', { timeout: 120_000 }, async (state, { skip }) => {
     state,
     make: (table) => [
       `CREATE TABLE ${table} (id int PRIMARY KEY, d date NOT NULL, r float, n decimal(10,2), c char(10), v varchar(5), c2 char(5), e enum('a','b'), st set('a','b'),
-        i int, u int unsigned, sm smallint, ts datetime(3), x int)`,
+        i int, u int unsigned, sm smallint, ts datetime(3), x int, dc decimal(38,10) DEFAULT 1.50, dl decimal(40,10) DEFAULT -0.5)`,
       "SET SESSION sql_mode = ''",
-      `INSERT INTO ${table} VALUES ${values}`,
+      `INSERT INTO ${table} (id, d, r, n, c, v, c2, e, st, i, u, sm, ts, x) VALUES ${values}`,
     ],
     change: (table) => [
       "SET SESSION sql_mode = ''",
       `ALTER TABLE ${table} MODIFY r double, MODIFY n decimal(14,4), MODIFY c varchar(20), MODIFY v varchar(50), MODIFY c2 text, MODIFY e enum('a','b','c'), MODIFY st set('a','b','c'),
-        MODIFY i bigint, MODIFY u bigint unsigned, MODIFY sm int, MODIFY ts datetime(6)`,
+        MODIFY i bigint, MODIFY u bigint unsigned, MODIFY sm int, MODIFY ts datetime(6), MODIFY dc decimal(40,10), MODIFY dl decimal(50,10)`,
     ],
     judge: (table) =>
-      `SELECT id, d, CAST(r AS CHAR), r = CAST(CAST(r AS FLOAT) AS DOUBLE), n, HEX(c), HEX(v), HEX(c2), e + 0, HEX(e), st + 0, HEX(st), i, u, sm, ts, x FROM ${table} ORDER BY id`,
+      `SELECT id, d, CAST(r AS CHAR), r = CAST(CAST(r AS FLOAT) AS DOUBLE), n, HEX(c), HEX(v), HEX(c2), e + 0, HEX(e), st + 0, HEX(st), i, u, sm, ts, x, dc, dl FROM ${table} ORDER BY id`,
     refused: {
       there: ['ALTER TABLE s MODIFY x varchar(20)'],
       words: /cannot be restored: x was int(?:\(11\))? and is varchar\(20\)/,

@@ -88,14 +88,17 @@ export function restoreType(from: StoredColumn, to: StoredColumn): ColumnType | 
   if (a.kind === 'float' && b.kind === 'float') return b.bits >= a.bits ? b : null
   if (a.kind === 'text' && b.kind === 'text') return b.padded === true && a.padded !== true ? null : b
   // A number without a scale keeps its trailing zeros, so it is transferred as its system prints it.
-  if (a.kind === 'decimal' && b.kind === 'native') return isAnyDecimal(to.column.type) ? b : null
+  // So is one of more than 38 digits, which an archive stores as text.
+  if (b.kind === 'native' && hasRoom(from.column.type, to.column.type)) return b
   if (a.kind === 'native' && b.kind === 'native')
     return isGrown(a.name, b.name) || (a.name === 'json' && b.name === 'jsonb') ? b : null
   return null
 }
 
-function isAnyDecimal(type: ColumnType): boolean {
-  return type.kind === 'decimal' && type.precision === undefined
+/** True if the second type takes every number of the first, and prints it with the same digits. */
+function hasRoom(from: ColumnType, to: ColumnType): boolean {
+  if (from.kind !== 'decimal' || to.kind !== 'decimal') return false
+  return to.precision === undefined || (to.scale === from.scale && to.precision >= (from.precision ?? Infinity))
 }
 
 /** True for two MySQL enums, or two MySQL sets. */

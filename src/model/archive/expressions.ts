@@ -32,7 +32,7 @@ export type OtherExpression = {
  * single precision; `mixed`: and another is converted to it; `widened`: one is converted to double precision.
  * `quotient`: it is none of floating point numbers, and may have more than 4 digits more than its dividend. A number:
  * there are so many arguments. `RegExp`: the first text may match it; `second`: the second is a text that may. `not`:
- * the first has none of these types, named as in DuckDB.
+ * the first has none of these types, named as in DuckDB. `notFrom`: the first is not the result of this function.
  */
 export type ArgumentTest =
   | 'text'
@@ -51,6 +51,7 @@ export type ArgumentTest =
   | RegExp
   | { readonly second: RegExp }
   | { readonly not: readonly string[] }
+  | { readonly notFrom: string }
 
 /** Types whose values all systems write as the same texts; `NULL` is that of NULL itself. */
 export const SAME_TEXTS = ['NULL', 'VARCHAR', 'TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT', 'HUGEINT', 'DATE'] as const
@@ -94,4 +95,27 @@ export const firstDigits = (system: string): OtherExpression => ({
   where: /[^\d\s+-]/,
   what: `of a text to a whole number reads its first digits in ${system}, and rounds in DuckDB`,
   instead: 'trunc(t::double)',
+})
+
+/** Blanks that are cut off. @param system as texts name it */
+export const cutBlanks = (system: string): OtherExpression => ({
+  names: ['trim', 'ltrim', 'rtrim'],
+  where: 1,
+  what: `cuts off plain blanks in ${system}, and also no-break and other blanks of Unicode in DuckDB`,
+  instead: `trim(t, ' '), ltrim(t, ' ') or rtrim(t, ' ')`,
+})
+
+/** Characters in the opposite order. @param system as texts name it */
+export const reversedText = (system: string): OtherExpression => ({
+  names: ['reverse'],
+  what: `moves each code point in ${system}, and keeps letters with their accents, and joined emoji, in DuckDB`,
+  instead: `array_to_string(list_reverse(string_split(t, '')), '')`,
+})
+
+/** Capital letters. @param system as texts name it */
+export const sharpCapital = (system: string): OtherExpression => ({
+  names: ['upper', 'ucase'],
+  where: { notFrom: 'replace' },
+  what: `leaves ß in ${system} (some collations make it SS), and makes it ẞ in DuckDB`,
+  instead: `replace(upper(replace(t, 'ß', chr(1))), chr(1), 'ß') leaves ß; lower(t) compares without case`,
 })

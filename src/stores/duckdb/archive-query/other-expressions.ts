@@ -100,6 +100,7 @@ function isWhere(where: ArgumentTest | undefined, parts: readonly Node[], readsR
   if (typeof where === 'number') return parts.length === where
   const second = constantOf(parts[1])
   if (typeof where === 'object') {
+    if ('notFrom' in where) return callOf(parts[0] ?? {})?.name !== where.notFrom
     if ('not' in where) return !where.not.includes(types[0] ?? '')
     return types[1] === 'VARCHAR' && (typeof second !== 'string' || where.second.test(second))
   }

@@ -1,5 +1,8 @@
 /** Expressions that DuckDB computes differently from MySQL and MariaDB. */
 import {
+  cutBlanks,
+  reversedText,
+  sharpCapital,
   bareCast,
   escapedLike,
   firstDigits,
@@ -21,6 +24,9 @@ export const MYSQL_EXPRESSIONS: ExpressionRules = {
     },
   ],
   others: [
+    cutBlanks('MySQL'),
+    reversedText('MySQL'),
+    sharpCapital('MySQL'),
     {
       names: ['^'],
       what: 'is XOR in MySQL, and power in DuckDB',

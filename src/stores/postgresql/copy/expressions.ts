@@ -1,5 +1,8 @@
 /** Functions that DuckDB computes differently from PostgreSQL. */
 import {
+  cutBlanks,
+  reversedText,
+  sharpCapital,
   bareCast,
   escapedLike,
   unquotedJsonValue,
@@ -27,6 +30,9 @@ export const POSTGRES_EXPRESSIONS: ExpressionRules = {
     },
   ],
   others: [
+    cutBlanks('PostgreSQL'),
+    reversedText('PostgreSQL'),
+    sharpCapital('PostgreSQL'),
     {
       names: ['array_extract', 'array_slice'],
       where: 'text',

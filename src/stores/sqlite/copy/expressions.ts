@@ -1,5 +1,5 @@
 /** Expressions that DuckDB computes differently from SQLite. */
-import { firstDigits, SAME_TEXTS, type ExpressionRules } from '../../../model/archive/expressions.ts'
+import { cutBlanks, firstDigits, SAME_TEXTS, type ExpressionRules } from '../../../model/archive/expressions.ts'
 
 export const SQLITE_EXPRESSIONS: ExpressionRules = {
   division: 'cuts',
@@ -18,6 +18,7 @@ export const SQLITE_EXPRESSIONS: ExpressionRules = {
     },
   ],
   others: [
+    cutBlanks('SQLite'),
     {
       names: ['~~', '!~~'],
       where: { second: /\p{L}/u },
