@@ -321,6 +321,18 @@ describe.skipIf(!S3_AVAILABLE)(`in a bucket${S3_MISSING}`, () => {
     await server[Symbol.asyncDispose]()
   })
 
+  test('late rows are archived as a further part, and verify compares its keys', { timeout: 120_000 }, async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sluice-parts-s3-'))
+    const place = await makePlace('sqlite', folder)
+    const bookings = await makeBookings(place, 'plain', folder, 20)
+    const { run, drop, verify } = commandsOf({ ...bookings, to: server.url('parts') })
+    for (const one of [run, drop]) await done(one)
+    await place.sql(`UPDATE ${TABLE} SET at = '2020-02-02 03:04:05' WHERE id = (SELECT max(id) FROM ${TABLE})`)
+    await done(run)
+    const { events } = await perform(verify)
+    expect(JSON.stringify(events)).toContain('no key is in two of them')
+  })
+
   test('a partition expires, comes back and is swept as on a disk', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'sluice-expire-s3-'))
     const place = await makePlace('sqlite', folder)

@@ -121,7 +121,7 @@ export async function sameKeys(
   }
   const parquet = await context.parquet()
   const own = { files: one.paths ?? paths.slice(0, fetched.length), key }
-  return parquet.sameKeys(own, keyed, context.interrupt.abort)
+  return await parquet.sameKeys(own, keyed, context.interrupt.abort)
 }
 
 /** Columns of files that form the present key of the table; null if one is missing. */
