@@ -534,7 +534,7 @@ describe.skipIf(!D1_AVAILABLE)(`D1 copies${D1_MISSING === '' ? '' : ` (${D1_MISS
         claim.taken,
         `UPDATE chunks SET cursor_key = ${cursor === null ? 'NULL' : `'${cursor}'`} WHERE id = ${claim.id}`,
       )
-      return writer.write(rows, claim.step('3', 2))
+      return await writer.write(rows, claim.step('3', 2))
     }
     await expect(write('refuse')).rejects.toMatchObject({ code: 'ROW_REFUSED' })
     expect(await write('append')).toBe(1)
