@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { System } from '../support/copy-systems.ts'
 import { makePlace, missing, perform } from '../support/copy-systems.ts'
-import { expectEqual, stageOf, startFollowServer } from '../support/follow-stage.ts'
+import { stageOf, startFollowServer } from '../support/follow-stage.ts'
 import { POSTGRES_OWN, type PostgresServer } from '../support/servers/postgresql.ts'
 import { startCopy } from './copy-kit.ts'
 
@@ -57,6 +57,7 @@ describe.skipIf(absent !== '')(`a stream that builds indexes ${absent}`, () => {
     expect(finished.error).toBeUndefined()
     expect(finished.exitCode).toBe(0)
     expect(events.some(({ type }) => type === 'index.failed')).toBe(false)
-    await expectEqual(one)
+    for (const query of ['SELECT id, seat FROM boss ORDER BY id', 'SELECT id, seat, boss FROM staff ORDER BY id'])
+      expect((await one.target.rows(query)).map(String)).toEqual((await one.source.rows(query)).map(String))
   })
 })
