@@ -47,7 +47,7 @@ class FakeWatch extends CutoverWatch<Facts> {
 function standstill(compared: readonly boolean[]): AppliedState & { readonly calls: number[] } {
   const calls: number[] = []
   const now = {
-    lane: { applied: 1n },
+    applyWorkers: { applied: 1n },
     proof: { compared: [], position: '0/1' },
     verify: async () => true,
     compareTouched: async () => {
@@ -104,7 +104,7 @@ test('after an error the touched rows are those of before and of meanwhile', asy
   touched.note(0, ['1'])
   const parts = {
     tables: [{}],
-    lane: { commit: async () => undefined, applied: 1n },
+    applyWorkers: { commit: async () => undefined, applied: 1n },
     stream: { snapshot: async () => ({ [Symbol.asyncDispose]: async () => undefined }) },
     clock: { ticks: () => 0 },
     to: {

@@ -32,7 +32,7 @@ test('a counter that decreased is OTHER_SERVER, and notes that the target missed
 })
 
 test('waiting changes are reported as notes if positions are not bytes', () => {
-  const lane = { lane: 0, position: '5', batches: 1, commitMs: systemClock.now() - 3000, transactions: 1, counts: {} }
+  const lane = { worker: 0, position: '5', batches: 1, commitMs: systemClock.now() - 3000, transactions: 1, counts: {} }
   const reported = (waiting: bigint): ReturnType<Progress['event']> => {
     const lag = { now: 900n, waiting, isNoted: waiting > 0n, heldBytes: 4096n, safeBytes: null, status: 'reserved' }
     const behind = new LagMeter().measure({
