@@ -1,6 +1,6 @@
 /**
  * Refuses restores into tables whose rows may be lost in a server crash: unlogged ones, and those of a server that does
- * not write its commits to its disk. These must not have the only copy of archived rows, so the archive keeps its files.
+ * not write commits to its disk. They must not have the only copy of archived rows, so the archive keeps its files.
  */
 import type { TableName } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'

@@ -23,8 +23,8 @@ export function otherMeaning(then: Pick<StoredColumn, 'declared'>, now: Pick<Sto
 }
 
 /**
- * Text about a member of an enum that has another name now; null if there is none. Archived texts keep the earlier name,
- * so they are found and shown by it. A restore does not need this: the server refuses the earlier name.
+ * Text about a member of an enum that has another name now; null if there is none. Archived rows are found and shown by
+ * the earlier name. A restore does not need this: the server refuses the earlier name.
  */
 export function renamedMember(
   then: Pick<StoredColumn, 'declared'>,

@@ -1,4 +1,4 @@
-/** Texts of SQL definitions that are compared: one definition has several texts, since a system adds casts and brackets. */
+/** Makes texts of SQL definitions comparable: a system adds casts, blanks and brackets that change nothing. */
 
 const CAST =
   /::(?:"[^"]*"|[a-z_][\w$]*)(?:\.(?:"[^"]*"|[a-z_][\w$]*))?(?: (?:varying|precision|with(?:out)? time zone))?(?:\(\d+(?:,\s*\d+)?\))?(?:\[\])*/

@@ -99,7 +99,7 @@ export interface DecommissionStore {
    * @param newTable checked again under the lock
    * @param expect expected digest of its rows, computed under the lock; null if none is recorded
    * @returns `also`: what else was done, as text
-   * @throws SluiceError TARGET_BUSY if other sessions keep the lock longer than `retryLimitMs`, TABLE_REFUSED if an object
+   * @throws SluiceError TARGET_BUSY if other sessions keep the lock beyond `retryLimitMs`, TABLE_REFUSED if an object
    * depends on it or `newTable` lacks its rows, TARGET_DENIED
    */
   drop(

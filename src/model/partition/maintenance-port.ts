@@ -122,7 +122,7 @@ export interface MaintenanceStore {
    * Creates partitions, each like its newest neighbour, and moves their rows out of the default partition. At any time,
    * every row is visible exactly once through the table; after a crash, the next call completes the work.
    * @returns what was created until `stop` fired
-   * @throws SluiceError TARGET_BUSY if other sessions keep a lock longer than `retryLimitMs`; TABLE_REFUSED, with a hint,
+   * @throws SluiceError TARGET_BUSY if other sessions keep a lock beyond `retryLimitMs`; TABLE_REFUSED, with a hint,
    * if rows cannot be moved; TARGET_DENIED
    */
   make(request: MakeRequest): Promise<Made>

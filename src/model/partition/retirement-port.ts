@@ -81,7 +81,7 @@ export interface DatabaseRetirement extends AsyncDisposable {
   /**
    * Makes the database refuse connections, and ends all its sessions except `inside`. Idempotent. A stop ends only the
    * wait for sessions: `reopen` works after it.
-   * @throws SluiceError SOURCE_GONE, TARGET_DENIED; TARGET_BUSY if sessions do not end within `retryLimitMs`: connections
+   * @throws SluiceError SOURCE_GONE, TARGET_DENIED; TARGET_BUSY if sessions remain after `retryLimitMs`: connections
    * are refused nevertheless
    */
   close(identity: string, inside: DatabaseInside, retryLimitMs: number, interrupt: Interrupt): Promise<Closed>

@@ -97,12 +97,10 @@ export async function fillDatabases(
       .replace(POSITION, (old) => (isBehind(old, start) ? applied : begun))
       .replace(BIRTH, (_, text: string) => literal(JSON.stringify(reborn(JSON.parse(meant(text)) as Birth, changed))))
       .replace(SWITCH, (_, text: string) => {
-        const document = JSON.parse(meant(text)) as { readonly reverse?: { readonly startRecord: Birth } }
+        const document = JSON.parse(meant(text)) as { readonly reverse?: { readonly birth: Birth } }
         if (document.reverse === undefined) return literal(JSON.stringify(document))
-        const { startRecord } = document.reverse
-        return literal(
-          JSON.stringify({ ...document, reverse: { ...document.reverse, startRecord: reborn(startRecord, changed) } }),
-        )
+        const { birth } = document.reverse
+        return literal(JSON.stringify({ ...document, reverse: { ...document.reverse, birth: reborn(birth, changed) } }))
       })
     await place.sql(rehashed(restamped))
   }

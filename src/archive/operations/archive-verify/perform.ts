@@ -160,7 +160,7 @@ function unendedText(name: string, { unended, logged }: UnendedStep): string {
     state === 'RESTORED'
       ? restoreCommand(name, unended)
       : state === 'EXPIRED'
-        ? `sluice archive expire --table ${shellQuote(name)} --partition ${shellQuote(label)} --confirm=${shellQuote(name)}`
+        ? 'the same command of archive expire'
         : runCommand(name, unended)
   return `the log of ${name} names ${files} of ${label}, whose state in the ledger is ${state}: a step has not ended, and other readers of the archive read these rows; unless a program works on it now, ${command} ends it`
 }

@@ -170,18 +170,13 @@ export class FollowLoop {
     let moved: LogPosition | null = null
     for (;;) {
       throwIfAborted(this.#parts.run.interrupt.abort)
-      if (steering.stop.aborted) {
-        await applyWorkers.commit()
-        return this.#end('stopped', applyWorkers)
-      }
+      if (steering.stop.aborted) return await this.#commitAndEnd('stopped', applyWorkers)
       if (this.#requestedWorkers !== this.#workersApplied && applyWorkers.isBoundary && applyWorkers.isAtOnePosition) {
         await applyWorkers.commit()
         return null
       }
-      if (this.#goal.watch?.mustEnd() === true && applyWorkers.isBoundary) {
-        await applyWorkers.commit()
-        return this.#end('reached', applyWorkers)
-      }
+      if (this.#goal.watch?.mustEnd() === true && applyWorkers.isBoundary)
+        return await this.#commitAndEnd('reached', applyWorkers)
       if (steering.isPaused && applyWorkers.isBoundary) {
         await applyWorkers.commit()
         // While paused, no transaction begins: this read only shows whether changes wait.
@@ -225,32 +220,25 @@ export class FollowLoop {
           if (await this.#wholeness.verify()) return this.#end('reached', applyWorkers)
           moved = await this.#parts.changes.fence(this.#parts.run.interrupt.abort)
         }
-        if (
-          applyWorkers.isSettled &&
-          states.all('live') &&
-          !source.isHolding &&
-          (await this.#isProved(applyWorkers, source, proving))
-        )
-          return this.#end('reached', applyWorkers)
+        if (await this.#isProved(applyWorkers, source, proving)) return this.#end('reached', applyWorkers)
       }
       if (clock.ticks() - verifyAt >= VERIFY_MS) {
         await this.#wholeness.verify()
         verifyAt = clock.ticks()
       }
       await telling.round(applyWorkers, source, this.#wholeness.startRecord)
-      if (this.#parts.alerts?.mustEndRun === true && applyWorkers.isBoundary) {
-        await applyWorkers.commit()
-        return this.#end('alerted', applyWorkers)
-      }
+      if (this.#parts.alerts?.mustEndRun === true && applyWorkers.isBoundary)
+        return await this.#commitAndEnd('alerted', applyWorkers)
     }
   }
 
   /**
-   * Compares all rows if that is due. Then calls the watch, unless changes are held back: there is no common snapshot
-   * then. @returns true to end the run
+   * Compares all rows if that is due and all tables are live. Then calls the watch. While changes are held back, there is
+   * no common snapshot for either. @returns true to end the run
    */
   async #isProved(applyWorkers: ApplyWorkers, source: PacedStream, proving: Proving): Promise<boolean> {
     const { equal, signOff, watch } = this.#goal
+    if (!applyWorkers.isSettled || !this.#parts.states.all('live') || source.isHolding) return false
     const round = await this.#prove(applyWorkers, source, proving)
     if (round !== null && (round.request === null ? equal && round.isEqual : round.request.id === signOff)) return true
     return watch !== null && !source.isHolding && (await this.#callWatch(watch, applyWorkers, source))
@@ -340,6 +328,11 @@ export class FollowLoop {
     const waiting = await waitingTables(this.#parts)
     this.#rowsWait = waiting.length > 0
     if (this.#rowsWait) this.#rowsWait = !(await repairWaiting(waiting, this.#parts, applyWorkers, source))
+  }
+
+  async #commitAndEnd(why: LoopEnd['why'], applyWorkers: ApplyWorkers): Promise<LoopEnd> {
+    await applyWorkers.commit()
+    return this.#end(why, applyWorkers)
   }
 
   #end(why: LoopEnd['why'], { row, applied }: ApplyWorkers): LoopEnd {

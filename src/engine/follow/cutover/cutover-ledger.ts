@@ -19,8 +19,8 @@ export type ReverseStream = {
   readonly sourceIdentity: string
   /** The options of an equivalent `copy --follow`, JSON. */
   readonly wishes: string
-  /** Start record of the stream. */
-  readonly startRecord: StreamStart
+  /** Start record of the stream; recorded cutovers have it under this name. */
+  readonly birth: StreamStart
   /** Start position. */
   readonly position: string
   /** The old table, as the ledger names tables of the target. */
@@ -165,7 +165,7 @@ export class CutoverLedger {
   /** Inserts a stream whose only table already holds all rows, and that no program runs yet. */
   #begun(id: string, next: ReverseStream, tool: string): readonly Statement[] {
     const now = this.#now
-    const { source, sourceIdentity, wishes, startRecord, position, key, sourceTable } = next
+    const { source, sourceIdentity, wishes, birth: startRecord, position, key, sourceTable } = next
     return [
       {
         sql: `INSERT INTO migration_streams (stream_id, status, run_id, source, source_identity, wishes, birth, tool, created_ms, fence)

@@ -11,7 +11,7 @@ import { followTable, ledgerKey, sourceOf } from '../stream/followed-table.ts'
 import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 
 /** Slot, start position and start record of a reverse stream. */
-export type CreatedStream = { readonly slot: string; readonly start: string; readonly startRecord: StreamStart }
+export type CreatedStream = { readonly slot: string; readonly start: string; readonly birth: StreamStart }
 
 /**
  * Inspects both sides in the new direction, under the present names of the tables.
@@ -98,7 +98,7 @@ export class ReverseCreation {
  */
 export async function reverseFault(
   changes: ChangeSource,
-  { startRecord }: Pick<CreatedStream, 'startRecord'>,
+  { birth: startRecord }: Pick<CreatedStream, 'birth'>,
   tables: readonly FollowedTable[],
   signal: AbortSignal,
 ): Promise<string | null> {
@@ -120,5 +120,5 @@ export async function makeReverse(
     AbortSignal.any([signal, run.interrupt.abort, run.interrupt.stop]),
     (message) => run.emit({ type: 'log', level: 'note', message }),
   )
-  return { slot: startRecord.slot, start: startRecord.start, startRecord }
+  return { slot: startRecord.slot, start: startRecord.start, birth: startRecord }
 }

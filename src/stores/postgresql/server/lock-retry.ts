@@ -10,7 +10,7 @@ import { tableSql } from './sql.ts'
 
 const FIRST_REST_MS = 40
 const MOST_REST_MS = 700
-/** Share of `lockTimeoutMs` for lock waits. The rest is for the work under the locks: other sessions wait for it, too. */
+/** Share of `lockTimeoutMs` for lock waits; the rest is for the work under the locks, for which others wait, too. */
 const LOCKS_SHARE = 0.7
 /**
  * `LOCKS_SHARE` applies while more than this share of `retryLimitMs` is left. Later, lock waits may use all of

@@ -233,7 +233,7 @@ function documentWriter({ operation, between, ready, gates, run }: CutoverContex
               source: redactUrl(opens.url),
               sourceIdentity: opens.store.identity,
               wishes: storedOptions(ready.reverse),
-              startRecord: made.startRecord,
+              birth: made.birth,
               position: reversePosition,
               key: tableKeyOf(from),
               sourceTable: tableText(to),

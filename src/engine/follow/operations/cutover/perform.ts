@@ -231,7 +231,7 @@ function newCutoverTurn({
           source: redactUrl(operation.to),
           sourceIdentity: store.identity,
           wishes: storedOptions(ready.reverse),
-          startRecord: facts.startRecord,
+          birth: facts.startRecord,
           position: facts.position,
           key: reverseKey,
           sourceTable: tableText(ready.request.from),

@@ -15,7 +15,7 @@ export function followerKey(oid: string): bigint {
   return FOLLOWER | BigInt(oid)
 }
 
-/** Takes the lock until the session ends. @throws SluiceError TARGET_BUSY if another session has it for `retryLimitMs` */
+/** Takes the lock until the session ends. @throws SluiceError TARGET_BUSY after `retryLimitMs` */
 export async function takeHostLock(
   session: CopySession,
   oid: string,
