@@ -9,17 +9,14 @@ import { nativePartitions } from './detached-table.ts'
 import type { ArchiveContext } from './context.ts'
 import { otherTableCommand } from './refusals.ts'
 
-/**
- * Error if the rows of a partition must not be only in the source: its table, or the commits of its server, may be lost
- * in a crash. Null if they survive one.
- */
+/** Error if the rows of a partition must not be only in the source; null if they survive a crash. */
 export async function losableRefusal(
   context: ArchiveContext,
   partition: ArchivedPartition,
 ): Promise<SluiceError | null> {
   const { name, store, interrupt } = context
   const [found] = (await store.offers.losable?.find(await placesOf(context, partition), interrupt.abort)) ?? []
-  if (found === undefined) return await unflushed(context)
+  if (found === undefined) return null
   const { label } = partition
   return new SluiceError('TABLE_REFUSED', `${label} cannot be restored durably: ${found.what}`, {
     where: `${name}, ${label}`,
@@ -29,8 +26,11 @@ export async function losableRefusal(
   })
 }
 
-/** TARGET_DENIED if the server does not guarantee that its commits are on its disk; null if they are. */
-async function unflushed({ store, interrupt }: ArchiveContext): Promise<SluiceError | null> {
+/**
+ * TARGET_DENIED if the server does not guarantee that its commits are on its disk; null if they are. A restore asks
+ * before it returns rows: `retractFiles` asks again before the files leave the log.
+ */
+export async function flushRefusal({ store, interrupt }: ArchiveContext): Promise<SluiceError | null> {
   try {
     await store.offers.durability?.flushed(interrupt.abort)
     return null

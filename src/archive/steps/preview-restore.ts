@@ -7,7 +7,7 @@ import { keyRefusal } from './restore-rows.ts'
 import { computedNames } from './computed.ts'
 import { partitionCondition, type ArchiveContext } from './context.ts'
 import { attachedByHand, detachedMovedError, nativePartitions } from './detached-table.ts'
-import { losableRefusal } from './losable.ts'
+import { flushRefusal, losableRefusal } from './losable.ts'
 import { columnRefusal, meaningRefusal, restoredColumns, valuelessRefusal } from './other-columns.ts'
 import { discardedText, destroyedError, droppedByHand, otherColumns, otherValues } from './refusals.ts'
 import { changedCollationText } from './equal-keys.ts'
@@ -54,7 +54,10 @@ export async function previewRestore(
 ): Promise<RestorePreview> {
   const seen = await previewRows(context, partition, options)
   if (seen.refusal !== null || (partition.state === 'RESTORED' && partition.retracted)) return seen
-  const refusal = (await losableRefusal(context, partition)) ?? (await returnRefusal(context, partition, seen))
+  const refusal =
+    (await losableRefusal(context, partition)) ??
+    (await flushRefusal(context)) ??
+    (await returnRefusal(context, partition, seen))
   return refusal === null ? seen : { ...seen, text: refusal.message, refusal }
 }
 
