@@ -74,15 +74,6 @@ export class TableStates {
     )
   }
 
-  /**
-   * True until the table has everything up to its catch-up position. After that it may have indexes and constraints
-   * without being live: a run that was killed while it built them leaves some. @param applied position of the target
-   */
-  isBehind(at: number, applied: LogPosition): boolean {
-    const { state = 'copying', fence = null } = this.#states[at] ?? {}
-    return state !== 'live' && (fence === null || applied < fence)
-  }
-
   isLive(at: number): boolean {
     return this.#states[at]?.state === 'live'
   }

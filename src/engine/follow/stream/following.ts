@@ -168,9 +168,13 @@ export class Following implements FollowedStream {
     const states = new TableStates()
     const parts = await this.#partsCopied()
     states.load(tables, await ledger.tables(stream, changes), parts)
-    const applied = changes.position(progress.position)
+    // A run that was killed while it built indexes and constraints of these tables has left some.
+    const caughtUp = states.reached(changes.position(progress.position))
     const preflight = await target.inspect({
-      tables: tables.map((one, at) => ({ ...one.target, catchingUp: states.isBehind(at, applied) })),
+      tables: tables.map((one, at) => ({
+        ...one.target,
+        catchingUp: states.list[at] !== 'live' && !caughtUp.includes(at),
+      })),
       fireTriggers: operation.follow?.fireTriggers === true,
       signal,
     })
