@@ -92,9 +92,11 @@ function readingOf(name: Name, cell: Cell): Reading {
         ? msOf(cell.slice(0, 10))
         : null
   if (start === null || /^\d{4}-\d\d-\d\d[\d.:]/.test(String(cell))) return { values: ANY[name], isRead: false }
-  const most = (name === 'ts' ? 6 : 1) * DAY_MS
-  const near = ANY[name].filter((ms) => Math.abs(ms - start) <= most)
-  return { values: [start - most, start, start + most, ...near], isRead: false }
+  // Without an offset, a text that begins with a day is not before this day.
+  const first = name === 'ts' ? start - 6 * DAY_MS : start
+  const last = start + (name === 'ts' ? 6 : 1) * DAY_MS
+  const near = ANY[name].filter((ms) => ms >= first && ms <= last)
+  return { values: [first, start, last, ...near], isRead: false }
 }
 
 /** Null for texts that are not times of the years 1 to 9999. */
