@@ -29,7 +29,6 @@ export type RowSet = {
   readonly cardinality: number
   /** Largest row number; null for an empty set. */
   readonly last: bigint | null
-  has(row: number | bigint): boolean
   /** All row numbers, ascending. */
   rows(): Generator<bigint>
 }
@@ -107,38 +106,6 @@ function readBitmap(bytes: Buffer, start: number): { readonly containers: readon
   return { containers, end: at }
 }
 
-/** Binary search for the entry with this number in an ascending list. */
-function find<T>(entries: readonly T[], wanted: number, numberOf: (entry: T) => number): T | undefined {
-  let low = 0
-  let high = entries.length - 1
-  while (low <= high) {
-    const middle = (low + high) >>> 1
-    const entry = entries[middle] as T
-    const number = numberOf(entry)
-    if (number === wanted) return entry
-    if (number < wanted) low = middle + 1
-    else high = middle - 1
-  }
-  return undefined
-}
-
-function containerHas(bytes: Buffer, container: Container, value: number): boolean {
-  if (container.kind === 'bitset') return (bytes.readUInt8(container.at + (value >>> 3)) & (1 << (value & 7))) !== 0
-  const width = container.kind === 'array' ? 2 : 4
-  let low = 0
-  let high = container.length - 1
-  while (low <= high) {
-    const middle = (low + high) >>> 1
-    const at = container.at + width * middle
-    const first = bytes.readUInt16LE(at)
-    const last = container.kind === 'array' ? first : first + bytes.readUInt16LE(at + 2)
-    if (value >= first && value <= last) return true
-    if (value > last) low = middle + 1
-    else high = middle - 1
-  }
-  return false
-}
-
 /** The largest value of a container; containers are never empty. */
 function lastOf(bytes: Buffer, { kind, at, length }: Container): number {
   if (kind === 'array') return bytes.readUInt16LE(at + 2 * (length - 1))
@@ -198,15 +165,6 @@ export function readRoaring64(bytes: Buffer): RowSet {
       lastBucket === undefined || lastContainer === undefined
         ? null
         : (BigInt(lastBucket.high) << 32n) + BigInt(lastContainer.key * CHUNK + lastOf(bytes, lastContainer)),
-    has(row) {
-      const isNumber = typeof row === 'number'
-      if (row < 0 || (isNumber ? !Number.isSafeInteger(row) : row > 0xffff_ffff_ffff_ffffn)) return false
-      const low = isNumber ? row % 0x1_0000_0000 : Number(row & 0xffff_ffffn)
-      const high = isNumber ? Math.floor(row / 0x1_0000_0000) : Number(row >> 32n)
-      const bucket = find(buckets, high, (entry) => entry.high)
-      const container = bucket && find(bucket.containers, low >>> 16, (entry) => entry.key)
-      return container !== undefined && containerHas(bytes, container, low & 0xffff)
-    },
     *rows() {
       for (const bucket of buckets) {
         const high = BigInt(bucket.high) << 32n

@@ -28,26 +28,13 @@ const rows = fc
 describe('readRoaring64', () => {
   it('has the written numbers, in order', () => {
     fc.assert(
-      fc.property(
-        rows,
-        fc.integer({ min: 0, max: 31 }),
-        fc.array(fc.bigInt(0n, (1n << 64n) - 1n)),
-        (set, mask, others) => {
-          const bytes = encodeRoaring64([...set], (key) => ((mask >> (key % 5)) & 1 ? 'run' : 'auto'))
-          const read = readRoaring64(bytes)
-          const sorted = [...set].toSorted((a, b) => (a < b ? -1 : 1))
-          expect(read.cardinality).toBe(set.size)
-          expect([...read.rows()]).toEqual(sorted)
-          for (const row of [...sorted.slice(0, 200), ...others]) {
-            for (const near of [row - 1n, row, row + 1n]) {
-              if (read.has(near) !== set.has(near)) throw new Error(`has(${near}) is wrong`)
-              if (near >= 0n && near <= BigInt(Number.MAX_SAFE_INTEGER) && read.has(Number(near)) !== set.has(near)) {
-                throw new Error(`has(${near}) as a number is wrong`)
-              }
-            }
-          }
-        },
-      ),
+      fc.property(rows, fc.integer({ min: 0, max: 31 }), (set, mask) => {
+        const bytes = encodeRoaring64([...set], (key) => ((mask >> (key % 5)) & 1 ? 'run' : 'auto'))
+        const read = readRoaring64(bytes)
+        const sorted = [...set].toSorted((a, b) => (a < b ? -1 : 1))
+        expect(read.cardinality).toBe(set.size)
+        expect([...read.rows()]).toEqual(sorted)
+      }),
       { numRuns: 60 },
     )
   })

@@ -386,35 +386,6 @@ describe('files', () => {
       },
     })
   })
-
-  it('give the checksum of a key range', async () => {
-    const table = stored([
-      column('at', { kind: 'timestamp', zone: true, digits: 6 }),
-      column('id', { kind: 'decimal', precision: 20, scale: 0 }),
-      column('by', TEXT, { collation: 'de_DE' }),
-    ])
-    const rows = Array.from({ length: 500 }, (_, i): Row => [
-      `2024-01-01 00:${String(i % 60).padStart(2, '0')}:00`,
-      String(i * 11),
-      null,
-    ])
-    const request = { columns: table.columns, files: await written(table, csvOf(rows, table.columns)), signal: NEVER }
-    const slow = rows.filter(([at, id]) => {
-      const when = String(at)
-      const after = when > '2024-01-01 00:10:00' || (at === '2024-01-01 00:10:00' && Number(id) > 550)
-      return after && (when < '2024-01-01 00:20:00' || (at === '2024-01-01 00:20:00' && Number(id) <= 220))
-    })
-    expect(slow.length).toBeGreaterThan(0)
-    const range = {
-      by: 'key',
-      after: ['2024-01-01 00:10:00+00', '550'],
-      through: ['2024-01-01 01:20:00+01', '220'],
-    } as const
-    expect(await files.digest({ ...request, key: ['at', 'id'], range })).toEqual(sumOf(slow))
-    expect(await files.digest({ ...request, key: [], range: { by: 'all' } })).toEqual(sumOf(rows))
-    const odd = { ...request, key: ['by'], range: { by: 'key', after: ['a'], through: null } } as const
-    expect(await codeOf(files.digest(odd))).toBe('UNSUPPORTED_KEY')
-  })
 })
 
 describe('failures', () => {

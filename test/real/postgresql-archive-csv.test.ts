@@ -9,8 +9,10 @@ import type { Row } from '../../src/model/copy/rows.ts'
 import type { CopyStore } from '../../src/model/copy/port.ts'
 import type { ReadColumn } from '../../src/model/copy/read-column.ts'
 import type { RowRequest, SourceView } from '../../src/model/copy/source-port.ts'
-import { refitted, type Refit } from '../../src/stores/postgresql/archive/csv-in.ts'
+import { loadCsv, refitted, type Refit } from '../../src/stores/postgresql/archive/csv-in.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
+import { CopySession } from '../../src/stores/postgresql/server/session.ts'
+import { postgresSettings } from '../../src/stores/postgresql/server/settings.ts'
 import {
   POSTGRES_AVAILABLE,
   POSTGRES_MISSING,
@@ -18,8 +20,8 @@ import {
   type PostgresServer,
 } from '../support/servers/postgresql.ts'
 import {
+  asThemselves,
   chunk,
-  CLOSING,
   collect,
   psql,
   readAll,
@@ -80,6 +82,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`rows of PostgreSQL as CSV ${POSTGRES_MISSI
   let server: PostgresServer
   let store: CopyStore
   let direct: Psql
+  let session: CopySession
   let view: SourceView
   let zoo: TableSpec
 
@@ -101,6 +104,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`rows of PostgreSQL as CSV ${POSTGRES_MISSI
       INSERT INTO made VALUES (DEFAULT, 1, DEFAULT, '\\x', 'a,"b"'), (DEFAULT, 2, DEFAULT, NULL, NULL), (DEFAULT, 3, DEFAULT, '\\x00', '');
       CREATE TABLE empty (id int PRIMARY KEY)`)
     store = await openPostgresCopy(server.url('csv'))
+    session = await CopySession.open(postgresSettings(server.url('csv')), 'write')
     zoo = await tableNamed(store, 'zoo')
     view = await store.source(SIGNAL)
   })
@@ -108,6 +112,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`rows of PostgreSQL as CSV ${POSTGRES_MISSI
   afterAll(async () => {
     await view[Symbol.asyncDispose]()
     await store[Symbol.asyncDispose]()
+    await session[Symbol.asyncDispose]()
     await direct.close()
     await server[Symbol.asyncDispose]()
   })
@@ -133,10 +138,9 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`rows of PostgreSQL as CSV ${POSTGRES_MISSI
     const name = `${table.table.name}_again`
     await direct.run(`DROP TABLE IF EXISTS ${name}; CREATE TABLE ${name} (LIKE ${table.table.name} INCLUDING ALL)`)
     const target = { ...table, table: { schema: 'public', name } }
+    const rows = await loadCsv(session, target.table, wanted.columns, csv)
     await using writer = await store.target().open(chunk(target, { columns: wanted.columns }))
-    const rows = await writer.writeCsv?.(csv)
     const digest = await writer.digest({ scheme: 'canonical' })
-    expect(await writer.commit(CLOSING)).toBe('committed')
     expect(rows).toBe(digest.rows)
     return digest
   }
@@ -203,18 +207,16 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`rows of PostgreSQL as CSV ${POSTGRES_MISSI
     expect(await written(table, wanted, pieces(slow, name === 'zoo' ? 4096 : 1))).toEqual(before)
   })
 
-  test('a line that is no row of the table ends the chunk, and so does an error of the reader', async () => {
+  test('a line that is no row of the table ends the load, and so does an error of the reader', async () => {
     const table = await tableNamed(store, 'empty')
-    await using writer = await store.target().open(chunk(table))
-    await expect(writer.writeCsv?.(pieces('1\n1\n'))).rejects.toMatchObject({ code: 'ROW_REFUSED' })
-    await using second = await store.target().open(chunk(table))
-    await expect(second.writeCsv?.(pieces('1\nx\n'))).rejects.toMatchObject({ code: 'ROW_REFUSED' })
-    await using third = await store.target().open(chunk(table))
+    const loaded = (csv: AsyncIterable<Buffer>) => loadCsv(session, table.table, asThemselves(table), csv)
+    await expect(loaded(pieces('1\n1\n'))).rejects.toMatchObject({ code: '23505' })
+    await expect(loaded(pieces('1\nx\n'))).rejects.toMatchObject({ code: '22P02' })
     const broken = async function* broken(): AsyncGenerator<Buffer> {
       yield Buffer.from('1\n2')
       throw new Error('the file ends here')
     }
-    await expect(third.writeCsv?.(broken())).rejects.toThrow('the file ends here')
+    await expect(loaded(broken())).rejects.toThrow('the file ends here')
     expect(await direct.rows('SELECT FROM empty')).toEqual([])
   })
 

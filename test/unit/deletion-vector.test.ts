@@ -97,8 +97,6 @@ describe('readDeletionVector', () => {
     expect([...first.rows()]).toEqual([3n])
     expect([...second.rows()]).toEqual(rows)
     expect(second.cardinality).toBe(4)
-    expect([0, 7, 65_536, 2 ** 40, 1n << 40n].every((row) => second.has(row))).toBe(true)
-    expect([1, -1, 0.5, NaN, 2 ** 41, -1n, 1n << 64n].some((row) => second.has(row))).toBe(false)
     expect(paths).toEqual([FILE, FILE])
     const { offset: _, ...bare } = dv(0, 1)
     expect([...(await readDeletionVector(store, bare, signal)).rows()]).toEqual([3n])
@@ -224,7 +222,7 @@ describe.skipIf(!HAVE_TABLES)('vectors of real tables (../shared)', () => {
       const rows = await readDeletionVector(store, vector, signal)
       const listed = [...rows.rows()]
       expect(listed.length).toBe(vector.cardinality)
-      expect(listed.every((row, i) => rows.has(row) && (i === 0 || row > (listed[i - 1] ?? row)))).toBe(true)
+      expect(listed.every((row, i) => i === 0 || row > (listed[i - 1] ?? row))).toBe(true)
     }
   })
 

@@ -3,7 +3,6 @@
  * needs a database engine; this port keeps that engine out of the archive's code.
  */
 import type { Digest, Row } from '../copy/rows.ts'
-import type { Range } from '../copy/range.ts'
 import type { RowTest } from './row-test.ts'
 import type { InspectedFile, WrittenFile } from './archived-file.ts'
 import type { StoredColumn, StoredTable } from './stored-column.ts'
@@ -74,10 +73,4 @@ export interface ParquetFiles extends AsyncDisposable {
   csv(request: ReadFiles): AsyncGenerator<Buffer, bigint>
   /** Rows of `one` whose key also exists in files of `others`. @throws as `inspect` */
   sameKeys(one: KeyedFiles, others: readonly KeyedFiles[], signal: AbortSignal): Promise<SameKeys>
-  /**
-   * Row count and checksum of the rows in a key range, in the sort order of the source for integers and timestamps.
-   * Only for keys that the source and Parquet sort alike.
-   * @param key names of the key's columns
-   */
-  digest(request: ReadFiles & { readonly key: readonly string[]; readonly range: Range }): Promise<Digest>
 }

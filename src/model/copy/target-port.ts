@@ -90,8 +90,6 @@ export interface ChunkWriter extends AsyncDisposable {
   write(rows: readonly Row[], step?: BatchStep, stamps?: readonly WriteTimes[]): Promise<number>
   /** Writes rows that `SourceView.frames` returned. @returns rows written */
   writeFrames?(frames: AsyncIterable<Buffer>, format: FrameFormat): Promise<bigint>
-  /** Writes rows from the CSV of `model/archive/wire.ts`. @returns rows written */
-  writeCsv?(csv: AsyncIterable<Buffer>): Promise<bigint>
   /** Digest of the range now, read within the transaction. */
   digest(request: DigestRequest): Promise<Digest>
   /**

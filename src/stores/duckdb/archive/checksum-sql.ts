@@ -4,7 +4,6 @@ import { SluiceError } from '../../../shared/errors.ts'
 import { proofText } from '../copy/select.ts'
 import { duckColumn } from './columns.ts'
 import type { ReadFiles } from '../../../model/archive/parquet-port.ts'
-import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { asked } from './ask.ts'
 import type { Desk } from './desk.ts'
 import { readError } from './errors.ts'
@@ -32,13 +31,12 @@ export async function checksumOfFile(
   file: string,
   { columns, signal }: Pick<ReadFiles, 'columns' | 'signal'>,
   rowsOf: (from: string) => string,
-  parameters: SqlRow = [],
 ): Promise<{ readonly rows: bigint; readonly sum: bigint }> {
   try {
     const from = await parquetSql(desk, file)
     await checkSchema(desk, from, file, columns, signal)
     const counts = `SELECT CAST(count(*) AS VARCHAR), CAST(${checksumSql(columns)} AS VARCHAR)`
-    const [row] = await asked(desk, `${counts} FROM ${rowsOf(from)}`, signal, parameters)
+    const [row] = await asked(desk, `${counts} FROM ${rowsOf(from)}`, signal)
     return { rows: BigInt(row?.[0] ?? 0), sum: BigInt(row?.[1] ?? 0) }
   } catch (error) {
     throw readError(error, file, signal)

@@ -10,7 +10,6 @@ import type {
   FilteredRead,
   WriteRequest,
 } from '../../../model/archive/parquet-port.ts'
-import type { Range } from '../../../model/copy/range.ts'
 import type { Digest, Row } from '../../../model/copy/rows.ts'
 import { makeFolder } from '../../../shared/make-folder.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -19,7 +18,6 @@ import { readError, parquetWriteError } from './errors.ts'
 import { checkArchivedFile } from './examine.ts'
 import { unmatchedRowsSql, matchingOf } from './matching.ts'
 import { csvOf } from './read-csv.ts'
-import { archivedDigest, type ArchivedKeyRange } from './read-digest.ts'
 import { archivedRows } from './read-rows.ts'
 import { sameKeysOf } from './same-keys.ts'
 import { writeParquet, writeRows } from './write.ts'
@@ -96,10 +94,6 @@ class DuckdbParquetFiles implements ParquetFiles {
 
   sameKeys(one: KeyedFiles, others: readonly KeyedFiles[], signal: AbortSignal): Promise<SameKeys> {
     return this.#with((desk) => sameKeysOf(desk, one, others, signal))
-  }
-
-  digest(request: ArchivedKeyRange & { readonly range: Range }): Promise<Digest> {
-    return this.#with((desk) => archivedDigest(desk, request))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

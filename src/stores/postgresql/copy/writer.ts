@@ -13,7 +13,6 @@ import type { ChunkRequest, ChunkWriter, DigestRequest } from '../../../model/co
 import type { WriteColumn } from '../../../model/copy/write-column.ts'
 import type { Closing } from '../../../model/run/ledger-port.ts'
 import { needKeyLookup, digestOfKeys, rowKeysOf } from '../../common/key-digest.ts'
-import { loadCsv } from '../archive/csv-in.ts'
 import type { PostgresSettings } from '../server/settings.ts'
 import { commitChunk } from './commit.ts'
 import { copyRows, FRAME_FORMATS, framesQuery } from './copy-rows.ts'
@@ -101,13 +100,6 @@ export class PostgresWriter implements ChunkWriter {
     if (this.#upsert !== null) throw new Error('frames cannot be merged with existing rows')
     await this.#begin()
     return this.#do(() => this.#session.copyIn(copyStatement(this.#request, FRAME_FORMATS[format]), frames))
-  }
-
-  async writeCsv(csv: AsyncIterable<Buffer>): Promise<bigint> {
-    if (this.#upsert !== null) throw new Error('rows of CSV cannot be merged with existing rows')
-    await this.#begin()
-    const { table, columns } = this.#request
-    return this.#do(() => loadCsv(this.#session, table.table, columns, csv))
   }
 
   async digest({ scheme, only, frames, columns: other }: DigestRequest): Promise<Digest> {

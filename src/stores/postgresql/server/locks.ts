@@ -1,19 +1,10 @@
-/**
- * Locks a partition and its parent without deadlocks. A query through the parent locks the parent, then the partition.
- * A session that locks the partition first and then waits for the parent would deadlock with that query. The server
- * would cancel one of them.
- */
-import { setTimeout as sleep } from 'node:timers/promises'
-import { tableText, type TableName } from '../../../model/copy/column-type.ts'
+/** Locks tables, and names the sessions that hold or wait for their locks. */
+import type { TableName } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { isBlocked, sqlStateOf } from './server-errors.ts'
+import { isBlocked } from './server-errors.ts'
 import type { CopySession } from './session.ts'
 import { literal, tableSql } from './sql.ts'
 
-/** Shorter than the default `deadlock_timeout`: a waiting session gets its lock before the server ends one. */
-const MAX_LOCK_WAIT_MS = 900
-const TRIES = 2
-const PAUSE_MS = 200
 const MOST_HOLDERS = 3
 
 export type KnownTable = { readonly oid: string; readonly name: TableName }
@@ -43,35 +34,6 @@ export class Locks {
   }
 
   /**
-   * Takes ACCESS EXCLUSIVE on the parent, then on the partition. Each wait is shorter than `deadlock_timeout`.
-   * @throws SluiceError TARGET_BUSY if a session waits for the partition; the error of the server if the locks are not
-   * free after `TRIES` tries
-   */
-  async takeWhole(parent: KnownTable, partition: KnownTable): Promise<void> {
-    const session = this.#session
-    this.involve(parent.oid, partition.oid)
-    const [row] = await session.ask(
-      `SELECT pg_catalog.current_setting('lock_timeout'), setting::int * 9 / 10 FROM pg_catalog.pg_settings WHERE name = 'deadlock_timeout'`,
-    )
-    const lockTimeoutMs = Math.max(1, Math.min(MAX_LOCK_WAIT_MS, Number(row?.[1] ?? MAX_LOCK_WAIT_MS)))
-    await session.ask('SAVEPOINT whole')
-    for (let tries = 1; ; tries++) {
-      await this.#refuseWaiters(partition)
-      try {
-        await session.ask(`SET LOCAL lock_timeout = ${lockTimeoutMs}`)
-        await this.take(parent, 'ACCESS EXCLUSIVE')
-        await this.take(partition, 'ACCESS EXCLUSIVE')
-        break
-      } catch (error) {
-        if (tries === TRIES || sqlStateOf(error) !== '55P03') throw error
-        await session.ask('ROLLBACK TO SAVEPOINT whole')
-        await sleep(PAUSE_MS)
-      }
-    }
-    await session.ask(`SET LOCAL lock_timeout = ${literal(row?.[0] ?? '0')}`)
-  }
-
-  /**
    * Rolls back. Returns texts of up to `MOST_HOLDERS` sessions that hold or wait for locks on these tables; empty if
    * there are none. Prepared transactions come first.
    */
@@ -98,14 +60,5 @@ export class Locks {
       // The names only make the message better, so it is sent without them if this query fails.
       return []
     }
-  }
-
-  async #refuseWaiters({ oid, name }: KnownTable): Promise<void> {
-    const waiting = await this.#session.ask(
-      `SELECT FROM pg_catalog.pg_locks l WHERE l.relation = ${literal(oid)}::oid AND NOT l.granted
-         AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())`,
-    )
-    if (waiting.length === 0) return
-    throw new SluiceError('TARGET_BUSY', `another session waits to write to ${tableText(name)}`, { retryable: true })
   }
 }
