@@ -82,7 +82,7 @@ export const PROTOCOL_COLUMNS = [
 export const TXN_COLUMNS = ['table_id', 'version', 'source', 'line', 'app_id', 'txn_version', 'last_updated'] as const
 export const DOMAIN_COLUMNS = ['table_id', 'version', 'source', 'line', 'domain', 'configuration', 'removed'] as const
 
-/** Every relation that an import loads, with its columns in the order of a row. */
+/** Every relation that an import loads, with its columns in the order of a row. @internal for tests */
 export const LOADED_RELATIONS = {
   delta_files: FILE_COLUMNS,
   delta_commits: COMMIT_COLUMNS,

@@ -100,19 +100,10 @@ function isCount(value: number): boolean {
 export type VectorPlace = { readonly store: LogStore; readonly path: string }
 
 /**
- * Reads a vector, from its file or from the log itself, and checks magic, size, CRC-32 and cardinality.
+ * Reads a vector, and checks magic, size, CRC-32 and cardinality.
+ * @param place its file; null for an inline vector
  * @throws SluiceError BAD_DELETION_VECTOR naming the file, PATH_ESCAPES, SOURCE_GONE, SOURCE_DENIED, SOURCE_IO
  */
-export async function readDeletionVector(
-  store: LogStore,
-  dv: DeletionVectorDescriptor,
-  signal: AbortSignal,
-): Promise<DeletionVector> {
-  const path = deletionVectorPath(dv, store.root)
-  return readVectorAt(path === null ? null : { store, path }, dv, signal)
-}
-
-/** `readDeletionVector` with a known file; null for an inline vector. @throws SluiceError as `readDeletionVector` */
 export async function readVectorAt(
   place: VectorPlace | null,
   dv: DeletionVectorDescriptor,

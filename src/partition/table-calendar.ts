@@ -23,22 +23,10 @@ type DerivedCalendar = {
 }
 
 /**
- * The calendar in which each of the newest partitions is one period.
+ * The calendar in which each of the newest partitions is one period; null if they match none. If no preferred zone fits,
+ * other zones are tried, and a match is used only if there is just one: a wrong zone would shift future periods by hours.
  * @param partitions sorted by lower bound
  * @param zones candidates for the start of days, preferred ones first; for columns of instants
- * @returns null if the newest partitions match no calendar
- */
-export function calendarOf(
-  partitions: readonly RangePartition[],
-  kind: ValueKind,
-  zones: readonly string[],
-): FoundCalendar | null {
-  return deriveCalendar(partitions, kind, zones, []).found
-}
-
-/**
- * As calendarOf. If no preferred zone fits, also tries other zones, and uses a match only if there is just one: a wrong
- * zone would shift future periods by hours.
  * @param others zones to try if none of the preferred ones fits
  */
 export function deriveCalendar(

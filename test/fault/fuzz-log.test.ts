@@ -20,7 +20,7 @@
  */
 import { describe, expect, test } from 'vitest'
 import type { DeletionVectorDescriptor } from '../../src/delta/actions.ts'
-import { readDeletionVector } from '../../src/delta/deletion-vector.ts'
+import { readDeletionVector } from '../support/deletion-vectors.ts'
 import { DeltaTable } from '../../src/delta/table.ts'
 import type { SluiceError } from '../../src/shared/errors.ts'
 import { openLocalLog } from '../../src/stores/local/index.ts'

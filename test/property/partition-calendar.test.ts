@@ -5,7 +5,7 @@ import { boundsFor } from '../../src/model/calendar/bounds.ts'
 import { DEFAULT_CALENDAR, type CalendarSpec, type CalendarUnit } from '../../src/model/calendar/calendar.ts'
 import { nextPeriod } from '../../src/model/calendar/period.ts'
 import { VALUE_KINDS, type ValueKind } from '../../src/model/calendar/value-text.ts'
-import { calendarOf, deriveCalendar } from '../../src/partition/table-calendar.ts'
+import { deriveCalendar } from '../../src/partition/table-calendar.ts'
 import { knownZones } from '../../src/model/calendar/zone.ts'
 import { zonesText } from '../../src/partition/zones.ts'
 import { partitionsOf, periodsFrom, rangePartition } from '../support/range-partitions.ts'
@@ -38,11 +38,11 @@ const days = fc
 
 /** Bounds of the period after the last partition, in the calendar found from the bounds. */
 function nextBounds(
-  partitions: Parameters<typeof calendarOf>[0],
+  partitions: Parameters<typeof deriveCalendar>[0],
   kind: ValueKind,
   zones: readonly string[],
 ): readonly [string, string] | null {
-  const found = calendarOf(partitions, kind, zones)
+  const found = deriveCalendar(partitions, kind, zones, []).found
   const last = found?.of.at(-1)
   if (found === null || last === undefined) return null
   const { from, to } = boundsFor(found.spec, nextPeriod(found.spec, last.period), kind)
@@ -121,20 +121,20 @@ describe('the zone of bounds', () => {
       // Partitions of a summer and the following months; the newest twelve days fit UTC as well.
       const spec = { ...day, zone }
       const partitions = partitionsOf(spec, kind, periodsFrom(spec, '2023-06-01', 260))
-      expect(calendarOf(partitions, kind, ['UTC', zone])?.spec.zone).toBe(zone)
+      expect(deriveCalendar(partitions, kind, ['UTC', zone], []).found?.spec.zone).toBe(zone)
     },
   )
 
   it('is the preferred one if all bounds fit both', () => {
     const spec = { ...day, zone: 'Europe/London' }
     const partitions = partitionsOf(spec, kind, periodsFrom(spec, '2024-01-01', 40))
-    expect(calendarOf(partitions, kind, ['UTC', 'Europe/London'])?.spec.zone).toBe('UTC')
-    expect(calendarOf(partitions, kind, ['Europe/London', 'UTC'])?.spec.zone).toBe('Europe/London')
+    expect(deriveCalendar(partitions, kind, ['UTC', 'Europe/London'], []).found?.spec.zone).toBe('UTC')
+    expect(deriveCalendar(partitions, kind, ['Europe/London', 'UTC'], []).found?.spec.zone).toBe('Europe/London')
   })
 
   it('is the first given one for a column without a time zone', () => {
     const partitions = partitionsOf(day, 'timestamp', periodsFrom(day, '2024-03-28', 9))
-    expect(calendarOf(partitions, 'timestamp', ['Europe/Berlin', 'UTC'])?.spec.zone).toBe('Europe/Berlin')
+    expect(deriveCalendar(partitions, 'timestamp', ['Europe/Berlin', 'UTC'], []).found?.spec.zone).toBe('Europe/Berlin')
   })
 })
 
@@ -187,6 +187,6 @@ describe('no calendar', () => {
     ],
     ['bounds that are no times', [rangePartition('a', 'x', 'y'), rangePartition('b', 'y', 'z')]],
   ])('is found in %s', (_, partitions) => {
-    expect(calendarOf(partitions, 'date', ['UTC'])).toBeNull()
+    expect(deriveCalendar(partitions, 'date', ['UTC'], []).found).toBeNull()
   })
 })

@@ -146,7 +146,7 @@ export function currentName(key: string): string {
   return OTHER_NAMES[key] ?? key
 }
 
-/** Keys that have an effect. */
+/** Keys that have an effect. @internal for tests */
 export function usedKeys(): readonly string[] {
   return Object.keys(KNOWN).filter((key) => KNOWN[key]?.is === 'used')
 }

@@ -10,6 +10,7 @@ import { dayAt, MS_OF_DAY } from './zone.ts'
 
 /**
  * The period whose bounds (`boundsFor`) contain a value.
+ * @internal for tests
  * @throws SluiceError VALUE_REFUSED if it is not a value of `kind`, is infinite, or lies outside of the years 1 to 9999
  */
 export function periodOfValue(spec: CalendarSpec, value: string, kind: ValueKind): Period {

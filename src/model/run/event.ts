@@ -53,7 +53,7 @@ export type {
 } from '../copy/events.ts'
 export type { FsckCheckedEvent, FsckFindingEvent, FsckProgressEvent } from '../lake/fsck-events.ts'
 export type { RunStatus, TableStatus } from './run-status.ts'
-export type { DiffRangeEvent, RingEvent, RingHostEvent, RingPartEvent } from '../copy/ring-events.ts'
+export type { RingEvent, RingHostEvent, RingPartEvent } from '../copy/ring-events.ts'
 export type { ChunksSummaryEvent, ChunkRange, ChunkEventTotals, ClosedState } from '../copy/summary-events.ts'
 
 export type EventBody =

@@ -69,6 +69,7 @@ const BODIES = {
 } satisfies Readonly<Record<string, Body>>
 
 export type LateTable = keyof typeof BODIES
+/** @internal for tests */
 export const LATE_TABLES = Object.keys(BODIES) as readonly LateTable[]
 
 /** Creates the table if it is missing. @throws SluiceError TABLE_REFUSED if a user's table has its name */
