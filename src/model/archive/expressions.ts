@@ -5,14 +5,30 @@ export type ExpressionRules = {
   readonly division: 'cuts' | 'keeps'
   /** Where NULL sorts if the statement does not say it: above all values, or below them. */
   readonly nulls: 'above' | 'below'
-  /** Casts that are refused, by the text of the statement: its plan does not show them as they are written. */
+  /** Casts and calls that are refused by the text of the statement: its plan does not show them as written. */
   readonly casts: readonly WrittenCast[]
   /** Expressions that are refused, each with its replacement. */
   readonly others: readonly OtherExpression[]
+  /** Columns that are refused where they become texts. */
+  readonly texts: readonly OtherText[]
 }
 
-/** A cast to a type. @property written matches the statement without its texts, names in quotes and comments */
+/** A cast, or another call that the plan does not show as written. @property written matches the statement without its texts, names in quotes and comments */
 export type WrittenCast = { readonly written: RegExp; readonly what: string; readonly instead: string }
+
+/** Columns whose texts a function of the source computes otherwise, because of the type or collation of the column. */
+export type OtherText = {
+  /** Matches their type, or that of their domain. */
+  readonly native: RegExp
+  /** Set if only columns without a collation, which compare by bytes. */
+  readonly bytewise?: true
+  /** Matches the function that takes the text; it is given '' for a cast alone. */
+  readonly within: RegExp
+  /** Set if that function may also take a text that others made of the column. */
+  readonly anywhere?: true
+  readonly what: string
+  readonly instead: string
+}
 
 export type OtherExpression = {
   /** Names of the function or operator in DuckDB. */
@@ -27,9 +43,9 @@ export type OtherExpression = {
 /**
  * Test of the arguments of a call. `text`: the first is a text. `fraction`: one is a number that may have a fraction.
  * `real`: the first is a floating point number, and the statement reads a column of such numbers. `decimal`: one is a
- * decimal that was computed without a constant such as 1.0. `negative`, `zero`: the second is a constant below 0, or
- * 0. `moment`: one is a date or time, and none an interval. `boolean`: one is a boolean. `float`: one is a number of
- * single precision; `mixed`: and another is converted to it; `widened`: one is converted to double precision.
+ * decimal that was computed without a constant such as 1.0. `negative`: the second is a constant below 0. `outside`: it is 0 or below -1, or
+ * the third is below 0. `moment`: one is a date or time, and none an interval. `boolean`: one is a boolean. `float`:
+ * one is a number of single precision; `mixed`: and another is converted to it; `widened`: one is converted to double.
  * `quotient`: it is none of floating point numbers, and may have more than 4 digits more than its dividend. A number:
  * there are so many arguments. `RegExp`: the first text may match it; `second`: the second is a text that may. `not`:
  * the first has none of these types, named as in DuckDB. `notFrom`: the first is not the result of this function.
@@ -40,7 +56,7 @@ export type ArgumentTest =
   | 'real'
   | 'decimal'
   | 'negative'
-  | 'zero'
+  | 'outside'
   | 'moment'
   | 'boolean'
   | 'float'
@@ -111,6 +127,9 @@ export const reversedText = (system: string): OtherExpression => ({
   what: `moves each code point in ${system}, and keeps letters with their accents, and joined emoji, in DuckDB`,
   instead: `array_to_string(list_reverse(string_split(t, '')), '')`,
 })
+
+/** Small letters of SQLite, and of COLLATE "C". */
+export const ASCII_SMALL = `translate(t, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz')`
 
 /** Capital letters. @param system as texts name it */
 export const sharpCapital = (system: string): OtherExpression => ({

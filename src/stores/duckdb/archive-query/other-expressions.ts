@@ -4,7 +4,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import { definitionCode } from '../../common/definition-text.ts'
 import { parsedPlan, type PlanJson } from './needs.ts'
 
-type Node = { readonly [key: string]: PlanJson }
+export type Node = { readonly [key: string]: PlanJson }
 
 /** @throws SluiceError BAD_QUERY for a cast that has another result in the source */
 export function refuseOtherCasts(sql: string, { casts }: ExpressionRules): void {
@@ -15,7 +15,7 @@ export function refuseOtherCasts(sql: string, { casts }: ExpressionRules): void 
   }
 }
 
-function otherAnswer(name: string, what: string, hint: string): SluiceError {
+export function otherAnswer(name: string, what: string, hint: string): SluiceError {
   return new SluiceError('BAD_QUERY', `${name} ${what}`, {
     reason:
       'DuckDB computes the answer for rows of the table and of the archive, and the database would compute another answer',
@@ -65,7 +65,7 @@ function otherIn(
 }
 
 /** Name and arguments of a function, also over a window, or of a cast; null for anything else. */
-function callOf(node: Node): { readonly name: string; readonly parts: readonly Node[] } | null {
+export function callOf(node: Node): { readonly name: string; readonly parts: readonly Node[] } | null {
   const { expression_class: kind, name, children, child } = node
   if (kind === 'BOUND_CAST') {
     const to = typeOf(node)
@@ -119,8 +119,10 @@ function isWhere(where: ArgumentTest | undefined, parts: readonly Node[], readsR
       return parts.map(withoutCast).some((part) => typeOf(part) === 'DECIMAL' && !hasFraction(part))
     case 'negative':
       return typeof second === 'number' && second < 0
-    case 'zero':
-      return second === 0
+    case 'outside': {
+      const length = constantOf(parts[2])
+      return second === 0 || (typeof second === 'number' && second < -1) || (typeof length === 'number' && length < 0)
+    }
     case 'boolean':
       return parts.some((part) => typeOf(withoutCast(part)) === 'BOOLEAN')
     case 'float':
@@ -176,12 +178,12 @@ function constantOf(part: Node | undefined): number | string | null {
   return typeof found === 'number' || typeof found === 'string' ? found : null
 }
 
-function typeOf({ return_type: type, value, expression_class: kind }: Node): string {
+export function typeOf({ return_type: type, value, expression_class: kind }: Node): string {
   if (CONDITIONS.has(kind)) return 'BOOLEAN'
   const found = isNode(type) ? type : isNode(value) && isNode(value['type']) ? value['type'] : null
   return found !== null && typeof found['id'] === 'string' ? found['id'] : ''
 }
 
-function isNode(part: PlanJson | undefined): part is Node {
+export function isNode(part: PlanJson | undefined): part is Node {
   return part !== null && typeof part === 'object' && !Array.isArray(part)
 }

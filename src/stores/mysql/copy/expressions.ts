@@ -15,6 +15,7 @@ import {
 export const MYSQL_EXPRESSIONS: ExpressionRules = {
   division: 'keeps',
   nulls: 'below',
+  texts: [],
   casts: [
     SIZED_TEXT,
     {
@@ -22,9 +23,25 @@ export const MYSQL_EXPRESSIONS: ExpressionRules = {
       what: 'has no digits behind the point in MySQL, and 3 in DuckDB',
       instead: 'x::DECIMAL(10, 0)',
     },
+    {
+      written: /\bgroup_concat\s*\((?:[^(),]|\((?:[^()]|\([^()]*\))*\))*,/i,
+      what: 'joins its arguments in MySQL, and takes the last as the separator in DuckDB',
+      instead: `string_agg(t, '-') for a separator, string_agg(concat_ws('', t, '-'), ',') for group_concat(t, '-')`,
+    },
   ],
   others: [
     cutBlanks('MySQL'),
+    {
+      names: ['trim', 'ltrim', 'rtrim'],
+      where: { second: /^..+$/su },
+      what: 'cuts off the text of several characters in MySQL, and each of these characters in DuckDB',
+      instead: `regexp_replace(t, '^(?:ab)+', '', 'g'), or '(?:ab)+$' for the end`,
+    },
+    {
+      names: ['json_type', 'json_keys', 'json_object', 'json_array', 'json_merge_patch'],
+      what: 'has other words, blanks or lists in MySQL than in DuckDB',
+      instead: `j->>'$.k' for the values`,
+    },
     reversedText('MySQL'),
     sharpCapital('MySQL'),
     {
@@ -55,9 +72,9 @@ export const MYSQL_EXPRESSIONS: ExpressionRules = {
     },
     {
       names: ['substring', 'substr'],
-      where: 'zero',
-      what: 'is empty in MySQL if its start is 0, and begins with the first character in DuckDB',
-      instead: 'a start of 1 or more',
+      where: 'outside',
+      what: 'is empty in MySQL if its start is 0 or before the text, or its length negative, and has characters in DuckDB',
+      instead: `a start of 1 or more, or if(char_length(t) < 3, '', right(t, 3)) for substr(t, -3)`,
     },
     {
       names: ['left', 'right'],
@@ -121,6 +138,11 @@ export const MYSQL_EXPRESSIONS: ExpressionRules = {
       where: { not: ['UBIGINT'] },
       what: 'is an unsigned number in MySQL, and has a sign in DuckDB',
       instead: 'i::ubigint for whole numbers from 0 on',
+    },
+    {
+      names: ['bit_count'],
+      what: 'counts the bits of a number of 8 bytes in MySQL, and of the type in DuckDB',
+      instead: `strlen(replace(bin(i::bigint), '0', ''))`,
     },
     firstDigits('MySQL'),
     {

@@ -1,5 +1,6 @@
 /** Functions that DuckDB computes differently from PostgreSQL. */
 import {
+  ASCII_SMALL,
   cutBlanks,
   reversedText,
   sharpCapital,
@@ -27,6 +28,34 @@ export const POSTGRES_EXPRESSIONS: ExpressionRules = {
       written: bareCast('float'),
       what: 'has double precision in PostgreSQL, and single precision in DuckDB',
       instead: 'x::double',
+    },
+  ],
+  texts: [
+    {
+      native: /^inet$/,
+      within: /^(?!concat(?:_ws)?$)/,
+      what: 'has /32 or /128 behind an address in PostgreSQL, and not in the archive',
+      instead: `concat(a) is the text without it in both, concat(a, if(concat(a) LIKE '%/%', '', if(concat(a) LIKE '%:%', '/128', '/32'))) the one with it`,
+    },
+    {
+      native: /^bpchar$/,
+      within: /^(?!concat(?:_ws)?$|!?~~\*?$)/,
+      what: 'loses its trailing blanks in PostgreSQL, and keeps them in DuckDB',
+      instead: `rtrim(concat(c), ' ') in its place`,
+    },
+    {
+      native: /^character\(/,
+      within: /^concat(?:_ws)?$/,
+      what: 'in concat has blanks up to its length in PostgreSQL, and none in the archive',
+      instead: `c || '' has none in both, rpad(c, 4, ' ') those of a char(4)`,
+    },
+    {
+      native: /^(?:text|character|bpchar|name$)/,
+      bytewise: true,
+      within: /^(?:lower|lcase|!?~~\*)$/,
+      anywhere: true,
+      what: 'in lower and ILIKE has other letters than A to Z unchanged in PostgreSQL under COLLATE "C", and not in DuckDB',
+      instead: `${ASCII_SMALL} is lower(t) under COLLATE "C"`,
     },
   ],
   others: [

@@ -1,9 +1,16 @@
 /** Expressions that DuckDB computes differently from SQLite. */
-import { cutBlanks, firstDigits, SAME_TEXTS, type ExpressionRules } from '../../../model/archive/expressions.ts'
+import {
+  ASCII_SMALL,
+  cutBlanks,
+  firstDigits,
+  SAME_TEXTS,
+  type ExpressionRules,
+} from '../../../model/archive/expressions.ts'
 
 export const SQLITE_EXPRESSIONS: ExpressionRules = {
   division: 'cuts',
   nulls: 'below',
+  texts: [],
   casts: [
     {
       written:
@@ -28,7 +35,7 @@ export const SQLITE_EXPRESSIONS: ExpressionRules = {
     {
       names: ['upper', 'lower'],
       what: 'changes a to z alone in SQLite, and all letters in DuckDB, as COLLATE NOCASE does',
-      instead: `translate(t, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz') is lower(t) of SQLite`,
+      instead: `${ASCII_SMALL} is lower(t) of SQLite`,
     },
     {
       names: ['+', '-'],
@@ -84,6 +91,11 @@ export const SQLITE_EXPRESSIONS: ExpressionRules = {
       where: { second: /^\// },
       what: 'with a text that begins with / takes the field of that name in SQLite, and has a path in DuckDB',
       instead: `j->>'$."/k"'`,
+    },
+    {
+      names: ['json_type'],
+      what: 'has other words in SQLite than in DuckDB',
+      instead: `j->>'$.k' for the value`,
     },
     {
       names: ['json_extract'],
