@@ -28,11 +28,16 @@ export async function d1DigestOfKeys(
 ): Promise<Digest> {
   const key = keyColumns(table).map((column) => {
     const as = columns.find(({ name }) => name === column.name)?.as ?? column.type
-    return { as, encoder: d1Encoder({ name: column.name, as, column }), name: quote(column.name) }
+    const { collation } = column
+    return { as, encoder: d1Encoder({ name: column.name, as, column }), name: quote(column.name), collation }
   })
-  const wanted = `SELECT ${key.map(({ encoder }, i) => encoder.sql(i, true)).join(', ')} FROM json_each(?)`
-  const names = key.map(({ name }) => name).join(', ')
-  const sql = `SELECT ${columns.map(selectSql).join(', ')} FROM ${quote(table.table.name)} WHERE (${names}) IN (${wanted})`
+  const wanted = `SELECT ${key.map(({ encoder }, i) => encoder.sql(i, true)).join(', ')} FROM json_each(?1)`
+  const isAmong = (names: readonly string[]): string => `(${names.join(', ')}) IN (${wanted})`
+  // Each spelling of a key may be a row of its own, where the unique index has another collation than the column.
+  const byBytes = key.some(({ collation }) => collation !== undefined)
+    ? ` AND ${isAmong(key.map(({ name }) => `${name} COLLATE BINARY`))}`
+    : ''
+  const sql = `SELECT ${columns.map(selectSql).join(', ')} FROM ${quote(table.table.name)} WHERE ${isAmong(key.map(({ name }) => name))}${byBytes}`
   const decoder = d1Decoder(columns, tableText(table.table), 'target')
   const sum = new RowChecksum()
   let most = FIRST_KEYS

@@ -142,7 +142,7 @@ export class DuckdbChunk implements ChunkWriter {
     const list =
       only === undefined
         ? null
-        : await keyList(this.#session, table, spelled(only, keyTypes(table, typesOf(this.#request))))
+        : await keyList(this.#session, table, spelled(only, keyTypes(table, typesOf(this.#request))), true)
     const { sql, parameters } = list?.condition ?? this.#condition
     try {
       if (scheme === 'count') {

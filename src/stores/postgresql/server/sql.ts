@@ -122,7 +122,8 @@ export function rangeSql(table: TableSpec, relation: FromRelation, range: Range,
 
 /**
  * Condition for rows with one of these keys. The keys are in a subquery, which the server joins. It would evaluate a
- * list of thousands of comparisons for every row.
+ * list of thousands of comparisons for every row. Texts are compared by bytes, too: where a collation takes several
+ * spellings for one key, each may be a row of its own.
  * @param keys without NULL values, because a list cannot find these
  */
 export function amongSql(table: TableSpec, keys: readonly RowKey[]): string {
@@ -135,7 +136,10 @@ export function amongSql(table: TableSpec, keys: readonly RowKey[]): string {
   const values = columns.map((column, at) => `CAST(k.c${at} AS ${castOf(column)})`).join(', ')
   const names = columns.map((_, at) => `c${at}`).join(', ')
   const rows = lists.map((list) => `pg_catalog.unnest(${list})`).join(', ')
-  return `(${columnList(table.key)}) ${operatorSql('=', columns)} ANY (SELECT ${values} FROM ROWS FROM (${rows}) AS k(${names}))`
+  const among = `${operatorSql('=', columns)} ANY (SELECT ${values} FROM ROWS FROM (${rows}) AS k(${names}))`
+  const isLoose = ({ collation, sortsOnly }: Column): boolean => collation !== undefined && sortsOnly !== true
+  const byBytes = columns.map((one) => `${quoteName(one.name)}${isLoose(one) ? ' COLLATE pg_catalog."C"' : ''}`)
+  return `(${columnList(table.key)}) ${among}${columns.some(isLoose) ? ` AND (${byBytes.join(', ')}) ${among}` : ''}`
 }
 
 /** `ORDER BY` the key, if any. The columns are qualified, because a selected expression may have the same name. */

@@ -66,7 +66,12 @@ export async function keysDigest(
 ): Promise<Digest> {
   const key = keyColumns(table).map((column) => {
     const as = columns.find(({ name }) => name === column.name)?.as ?? column.type
-    return { name: quote(column.name), as, bind: binderOf(as, affinityOf(column.native)) }
+    const name = quote(column.name)
+    // Each spelling may be a row of its own: the unique index may have another collation than the column. Only one of
+    // the conditions can use it.
+    const folds = column.collation !== undefined
+    const equals = folds ? `${name} = ? AND ${name} = ? COLLATE BINARY` : `${name} = ?`
+    return { name, equals, times: folds ? 2 : 1, as, bind: binderOf(as, affinityOf(column.native)) }
   })
   const lookups = new Map<string, Lookup>()
   const sum = new RowChecksum()
@@ -77,13 +82,13 @@ export async function keysDigest(
       await breathe()
     }
     const cells = keyParts(text)
-    const condition = key.map(({ name }, i) => (cells[i] === null ? `${name} IS NULL` : `${name} = ?`)).join(' AND ')
+    const condition = key.map(({ name, equals }, i) => (cells[i] === null ? `${name} IS NULL` : equals)).join(' AND ')
     let lookup = lookups.get(condition)
     if (lookup === undefined) lookups.set(condition, (lookup = new Lookup(connection, table, columns, condition)))
     lookup.add(
-      key.flatMap(({ as, bind }, i) => {
+      key.flatMap(({ as, bind, times }, i) => {
         const cell = cells[i]
-        return cell == null ? [] : [bind(cellOfText(cell, as))]
+        return cell == null ? [] : Array.from({ length: times }, () => bind(cellOfText(cell, as)))
       }),
       sum,
     )
