@@ -30,21 +30,23 @@ describe('hints of following', () => {
     const plain = words.replaceAll(/sluice (?!copy|follow)[a-z]+[^;]*/g, '')
     const named = [...plain.matchAll(/--([a-z][a-z-]*[a-z])/g)].map(([, name = '']) => name)
     expect(named.filter((name) => !declared.has(name))).toEqual([])
-    const reported = hintOfFollow(words)
+    const reported = hintOfFollow(words, { tables: [] })
     const foreign = named.filter((name) => !optionsOf('follow').has(name))
     if (foreign.length > 0) expect(reported).toMatch(/sluice copy|the command that began|sluice diff/)
   })
 
   test('name the command that has the option', () => {
-    expect(hintOfFollow('add it, or choose columns with --columns or --rename; its columns are a, b')).toBe(
+    const selected = { tables: ['shop.*', 'a b'], exclude: ['shop.log'], with: ['indexes', 'defaults'] } as const
+    expect(hintOfFollow('add it, or choose columns with --columns or --rename; its columns are a, b', selected)).toBe(
       'add it, or choose columns with --columns or --rename; its columns are a, b; --columns, --rename are options of the command that began the ' +
-        'stream: give them to sluice copy --follow, with --restart if rows are to be written differently than before',
+        "stream: give them to sluice copy --follow --tables 'shop.*,a b' --exclude shop.log --with indexes,defaults, " +
+        'with --restart if rows are to be written differently than before',
     )
     for (const hint of [
       'copy it again: sluice follow 7 --resync public.t',
       'copy all of them again: run the command that began the stream, with --restart',
       'single rows are mended by sluice diff --fix --run 7 with --key, --range or --partition',
     ])
-      expect(hintOfFollow(hint)).toBe(hint)
+      expect(hintOfFollow(hint, { tables: [] })).toBe(hint)
   })
 })

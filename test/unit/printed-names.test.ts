@@ -42,9 +42,10 @@ describe('names of tables in a printed command', () => {
     const hints: string[] = []
     const run = { emit: ({ hint = '' }: { readonly hint?: string }) => hints.push(hint) }
     const unfollowed = [{ schema: 'public', name: 't' }]
-    reportNewTables({ unfollowed } as never, { id: '12' } as never, 'postgresql://u:p@h/old', run as never)
+    const operation = { from: 'postgresql://u:p@h/old', with: ['indexes', 'defaults'] as const }
+    reportNewTables({ unfollowed } as never, { id: '12' } as never, operation, run as never)
     expect(wholeCommands('sluice follow 12 --to "$NEW"')(hints[0] ?? '')).toContain(
-      'sluice copy --follow --from postgresql://u@h/old --tables public.t --to "$NEW" to follow it',
+      'sluice copy --follow --from postgresql://u@h/old --tables public.t --with indexes,defaults --to "$NEW" to follow it',
     )
   })
 

@@ -85,7 +85,7 @@ async function resolveStream(parts: FollowingParts): Promise<KnownStream> {
   // A restarted stream may capture changes in another way.
   const cdc = operation.restart && asked !== undefined ? asked : cdcOf(before, asked)
   const sides = streamSides(planned, cdc)
-  reportNewTables(planned, before, operation.from, run)
+  reportNewTables(planned, before, operation, run)
   const isMoved = operation.follow?.moved === true && (await parts.restarts?.hasMoved()) !== true
   const found = operation.restart ? null : before
   if (found?.startRecord != null && !isMoved)

@@ -4,6 +4,7 @@ import type { StreamStart } from '../../../model/follow/port.ts'
 import { refuseReorderedTarget } from '../../../stores/common/column-order.ts'
 import { redactUrl } from '../../../shared/redact.ts'
 import { shellNames, shellQuote } from '../../../shared/shell.ts'
+import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
 import type { PlannedCopy } from '../../copy/plan/plan-copy.ts'
 import type { StreamRow } from '../../copy/ledger/stream-row.ts'
@@ -11,17 +12,18 @@ import type { FollowTable } from './followed-table.ts'
 
 type Planned = readonly Pick<FollowTable, 'name' | 'plan'>[]
 
-/** Reports tables that were added to the source since the stream began. @param from URL of the source */
+/** Reports tables that were added to the source since the stream began. */
 export function reportNewTables(
   { unfollowed = [] }: PlannedCopy,
   stream: StreamRow | null,
-  from: string,
+  { from, with: objects = [] }: Pick<CopyOperation, 'from' | 'with'>,
   run: CopyRun,
 ): void {
   if (unfollowed.length === 0 || stream === null) return
   const names = unfollowed.map(tableText)
   const [verb, them] = names.length === 1 ? ['is', 'it'] : ['are', 'them']
-  const hint = `run sluice copy --follow --from ${shellQuote(redactUrl(from))} --tables ${shellNames(names)} to follow ${them} with a separate stream`
+  const kinds = objects.length === 0 ? '' : ` --with ${objects.join(',')}`
+  const hint = `run sluice copy --follow --from ${shellQuote(redactUrl(from))} --tables ${shellNames(names)}${kinds} to follow ${them} with a separate stream`
   const message = `${names.join(', ')} ${verb} not followed: stream ${stream.id} began without ${them}`
   run.emit({ type: 'log', level: 'note', message, hint })
 }

@@ -1,5 +1,6 @@
 /** Rewords hints of `copy` for `follow`: options that only `copy` has belong to the command that began the stream. */
 import type { CopyEvent, CopyRun } from '../../../copy/copy-run.ts'
+import { shellNames, shellOption } from '../../../../shared/shell.ts'
 import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
 import type { OnlyStream } from '../../progress/watch.ts'
 import type { Ending } from '../../../run/run-context.ts'
@@ -19,19 +20,24 @@ export async function resumeStream(operation: CopyOperation, run: CopyRun, withi
   try {
     const ending = await copyAndFollow(
       operation,
-      { ...run, emit: (event) => run.emit(eventWithFollowHint(event)) },
+      { ...run, emit: (event) => run.emit(eventWithFollowHint(event, operation)) },
       within,
     )
-    return ending.error === undefined ? ending : { ...ending, error: withFollowHint(ending.error) }
+    return ending.error === undefined ? ending : { ...ending, error: withFollowHint(ending.error, operation) }
   } catch (thrown) {
     const error = asSluiceError(thrown)
     if (error.hint === undefined) throw thrown
-    throw withFollowHint(error)
+    throw withFollowHint(error, operation)
   }
 }
 
-/** Rewords a hint for `follow`. @param hint may name options that only `copy` has */
-export function hintOfFollow(hint: string): string {
+type Selected = Pick<CopyOperation, 'tables' | 'exclude' | 'with'>
+
+/**
+ * Rewords a hint for `follow`. @param hint may name options that only `copy` has @param selected by the command that
+ * began the stream: without its tables, the printed command would follow others
+ */
+export function hintOfFollow(hint: string, selected: Selected): string {
   const words = hint
     .split(/;\s/)
     .filter((clause) => !NAMES_ITS_COMMAND.test(clause))
@@ -40,21 +46,34 @@ export function hintOfFollow(hint: string): string {
   if (foreign.length === 0) return hint
   const [are, them] = foreign.length === 1 ? ['is an option', 'it'] : ['are options', 'them']
   return (
-    `${hint}; ${foreign.join(', ')} ${are} of the command that began the stream: give ${them} to sluice copy --follow, ` +
+    `${hint}; ${foreign.join(', ')} ${are} of the command that began the stream: give ${them} to ${copyCommand(selected)}, ` +
     'with --restart if rows are to be written differently than before'
   )
 }
 
-function withFollowHint(error: SluiceError): SluiceError {
-  if (error.hint === undefined) return error
-  const { code, message, kind, where, reason, retryable, cause } = error
-  return new SluiceError(code, message, { kind, retryable, hint: hintOfFollow(error.hint), where, reason, cause })
+function copyCommand({ tables, exclude = [], with: objects = [] }: Selected): string {
+  const lists = { '--tables': tables, '--exclude': exclude, '--with': objects }
+  const options = Object.entries(lists).filter(([, names]) => names.length > 0)
+  return ['sluice copy --follow', ...options.map(([flag, names]) => shellOption(flag, shellNames(names)))].join(' ')
 }
 
-function eventWithFollowHint(event: CopyEvent): CopyEvent {
-  if (event.type === 'log' && event.hint !== undefined) return { ...event, hint: hintOfFollow(event.hint) }
+function withFollowHint(error: SluiceError, selected: Selected): SluiceError {
+  if (error.hint === undefined) return error
+  const { code, message, kind, where, reason, retryable, cause } = error
+  return new SluiceError(code, message, {
+    kind,
+    retryable,
+    hint: hintOfFollow(error.hint, selected),
+    where,
+    reason,
+    cause,
+  })
+}
+
+function eventWithFollowHint(event: CopyEvent, selected: Selected): CopyEvent {
+  if (event.type === 'log' && event.hint !== undefined) return { ...event, hint: hintOfFollow(event.hint, selected) }
   if (event.type !== 'table.finished' || event.error?.hint === undefined) return event
-  return { ...event, error: { ...event.error, hint: hintOfFollow(event.error.hint) } }
+  return { ...event, error: { ...event.error, hint: hintOfFollow(event.error.hint, selected) } }
 }
 
 function namesOf(command: typeof follow.command): ReadonlySet<string> {
