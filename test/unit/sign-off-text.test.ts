@@ -47,6 +47,13 @@ test('names cannot break a table cell', () => {
   expect(lines).toContain('Other tables of the stream were not checked: public.c.')
 })
 
+test('SQL has its comparisons as they are written', () => {
+  const hint = 'ALTER TABLE a ADD CHECK (n < 5 AND n <> 3 AND n <= 4)'
+  expect(signOffText({ ...DOCUMENT, reasons: [hint, '</b><!-- <?x'] })).toContain(
+    `- ${hint}\n- &lt;/b>&lt;!-- &lt;?x\n`,
+  )
+})
+
 test('names cannot make links, images or bidirectional text', () => {
   const text = signOffText({ ...DOCUMENT, others: ['![x](http://elsewhere/x)', 'a\u202eb', 'c\\[d]'] })
   expect(text).toContain(String.raw`of the stream were not checked: !\[x](http://elsewhere/x), a\\u{202e}b, c\\\[d].`)

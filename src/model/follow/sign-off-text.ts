@@ -174,6 +174,7 @@ function cell(text: string): string {
       // A bracket opens links and images.
       .replaceAll(/[\\[]/g, String.raw`\$&`)
       .replaceAll('|', '\\|')
-      .replaceAll('<', '&lt;')
+      // HTML begins so; a comparison of SQL stays as it is written.
+      .replaceAll(/<(?=[A-Za-z/!?])/g, '&lt;')
   )
 }
