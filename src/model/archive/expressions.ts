@@ -128,6 +128,9 @@ export const reversedText = (system: string): OtherExpression => ({
   instead: `array_to_string(list_reverse(string_split(t, '')), '')`,
 })
 
+/** A `bpchar` as other texts take it. */
+export const WITHOUT_BLANKS = `rtrim(concat(c), ' ') in its place`
+
 /** Small letters of SQLite, and of COLLATE "C". */
 export const ASCII_SMALL = `translate(t, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz')`
 

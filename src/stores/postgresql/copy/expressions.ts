@@ -7,6 +7,7 @@ import {
   bareCast,
   escapedLike,
   unquotedJsonValue,
+  WITHOUT_BLANKS,
   ONE_CHAR,
   SAME_TEXTS,
   SIZED_TEXT,
@@ -41,7 +42,7 @@ export const POSTGRES_EXPRESSIONS: ExpressionRules = {
       native: /^bpchar$/,
       within: /^(?!concat(?:_ws)?$|!?~~\*?$)/,
       what: 'loses its trailing blanks in PostgreSQL, and keeps them in DuckDB',
-      instead: `rtrim(concat(c), ' ') in its place`,
+      instead: WITHOUT_BLANKS,
     },
     {
       native: /^character\(/,
