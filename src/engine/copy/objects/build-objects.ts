@@ -75,16 +75,19 @@ function isKeyBetween(object: SchemaObject, whole: ReadonlySet<string>): boolean
 /** The parts of a table's context that building needs. */
 type BuildContext = Pick<TableContext, 'name' | 'key' | 'plan' | 'store' | 'signal' | 'emit'>
 
-/** Builds the objects of a table's plan that do not exist, and for which `fits` returns true. */
+/**
+ * Builds the objects of a table's plan that do not exist, and for which `fits` returns true.
+ * @param fits is also given the other default that the object would replace
+ */
 export async function buildObjects(
   context: BuildContext,
   copyContext: Pick<CopyContext, 'objects' | 'steering' | 'run'>,
-  fits: (object: SchemaObject) => boolean,
+  fits: (object: SchemaObject, replaces?: string) => boolean,
 ): Promise<Built> {
   const { objects, steering } = copyContext
   await objects?.ledger.recordBuilt(context.key, existingObjects(objects.plans, context.name))
   const wanted = (objects?.plans.get(context.name) ?? []).flatMap((one) =>
-    one.status === 'build' && fits(one.object) ? [one.object] : [],
+    one.status === 'build' && fits(one.object, one.replaces) ? [one.object] : [],
   )
   if (objects === undefined || wanted.length === 0) return NOTHING
   const errors: SluiceError[] = []

@@ -23,21 +23,23 @@ export type PlannedObject = {
    * source's.
    */
   readonly widenedBy?: readonly string[]
-} & (
-  | { readonly status: 'build'; readonly object: SchemaObject; readonly note?: string }
-  /** The object as it is in the target, with its name in the target. */
-  | {
-      readonly status: 'there'
-      readonly object: SchemaObject
-      /** Clause of the source that the target's constraint lacks, such as `DEFERRABLE`. */
-      readonly lost?: string
-    }
-  /**
-   * `later`: statement that creates it when the stream has ended. `unknown`: it is not translated, so that the target
-   * cannot be searched for one that the user has created by hand.
-   */
-  | { readonly status: 'left'; readonly reason: string; readonly later?: string; readonly unknown?: true }
-)
+} &
+  /** `replaces`: the other default that the column has in the target. */
+  (
+    | { readonly status: 'build'; readonly object: SchemaObject; readonly note?: string; readonly replaces?: string }
+    /** The object as it is in the target, with its name in the target. */
+    | {
+        readonly status: 'there'
+        readonly object: SchemaObject
+        /** Clause of the source that the target's constraint lacks, such as `DEFERRABLE`. */
+        readonly lost?: string
+      }
+    /**
+     * `later`: statement that creates it when the stream has ended. `unknown`: it is not translated, so that the target
+     * cannot be searched for one that the user has created by hand.
+     */
+    | { readonly status: 'left'; readonly reason: string; readonly later?: string; readonly unknown?: true }
+  )
 
 /** Plans by the name of the source's table. */
 export type ObjectPlans = ReadonlyMap<string, readonly PlannedObject[]>
@@ -163,7 +165,9 @@ async function planTableObjects(
     }
     const final = { ...fitted, name: free }
     held.push(final)
-    planned.push({ name, kind, status: 'build', object: final, ...noteOf(object, final), ...widened })
+    const other = there.find((one) => one.kind === 'default' && kind === 'default' && one.name === final.name)
+    const replaces = other === undefined ? {} : { replaces: other.own }
+    planned.push({ name, kind, status: 'build', object: final, ...noteOf(object, final), ...widened, ...replaces })
   }
   return planned
 }

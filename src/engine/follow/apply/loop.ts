@@ -345,7 +345,7 @@ export class FollowLoop {
     this.#isBuilt = true
     const { states, build } = this.#parts
     const live = states.list.flatMap((state, at) => (state === 'live' ? [at] : []))
-    if (live.length > 0) await build(live)
+    if (live.length > 0) await build(live, true)
   }
 
   /** Rereads waiting rows of tables that have caught up, builds their indexes and constraints, then makes them live. */
@@ -370,7 +370,7 @@ export class FollowLoop {
     }
     const ready = reached()
     if (ready.length === 0) return
-    await build(ready)
+    await build(ready, false)
     await ledger.noteState(
       stream,
       ready.flatMap((at) => tables[at]?.key ?? []),

@@ -100,7 +100,7 @@ async function objectChecks(
     const listed = (some: readonly PlannedObject[]): string =>
       some.map(({ kind, name: one }) => `${kind} ${one}`).join(', ')
     const reasoned = (some: readonly PlannedObject[]): string =>
-      some.map((one) => `${listed([one])}${one.status === 'left' ? ` (${one.reason})` : ''}`).join(', ')
+      some.map((one) => `${listed([one])}${whyLacking(one)}`).join(', ')
     const wanted = asked.get(name) ?? []
     const later = wanted.filter((one) => one.status === 'left' && one.later !== undefined)
     const unknown = wanted.filter((one) => one.status === 'left' && one.unknown === true)
@@ -115,9 +115,11 @@ async function objectChecks(
         ...head,
         outcome: 'failed',
         found: `not in the target: ${reasoned(missing)}`,
-        hint: missing.some(({ status }) => status === 'build')
+        hint: missing.some((one) => one.status === 'build' && one.replaces === undefined)
           ? 'run sluice follow STREAM: it creates what is missing, or reports why it cannot'
-          : 'create them in the target by hand',
+          : missing.every((one) => one.status === 'build')
+            ? 'sluice leaves defaults that were changed in the target: set those of the source by hand'
+            : 'create them in the target by hand',
       }
     }
     if (later.length + unknown.length + unasked.length === 0) {
@@ -132,4 +134,10 @@ async function objectChecks(
     const hint = unknown.length === 0 ? {} : { hint: 'create in the target by hand what its programs need of it' }
     return { ...head, outcome: 'not checked', found: found.join('; '), ...hint }
   })
+}
+
+/** Why the object is not in the target, in brackets; empty if a stream creates it. */
+function whyLacking(one: PlannedObject): string {
+  if (one.status === 'left') return ` (${one.reason})`
+  return one.status === 'build' && one.replaces !== undefined ? ` (the target has ${one.replaces})` : ''
 }
