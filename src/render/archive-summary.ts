@@ -6,7 +6,18 @@ import { sizeText, durationText, grouped, plural } from '../shared/figures.ts'
 type RunFinished = Extract<EventBody, { type: 'run.finished' }>
 
 /** Totals that count partitions by state, in the order of the states. */
-const COUNTED_STATES = ['exported', 'published', 'detached', 'dropped', 'restored', 'failed'] as const
+const COUNTED_STATES = ['exported', 'published', 'detached', 'dropped', 'restored', 'retracted', 'failed'] as const
+const STATE_WORDS: Readonly<Record<string, string>> = {
+  retracted: 'removed from the Delta table, as an earlier restore had left to do',
+}
+
+/** What a run did with partitions, in the order of their states, such as `3 exported`; empty if it did nothing. */
+export function countedStates(totals: RunFinished['totals']): readonly string[] {
+  return COUNTED_STATES.flatMap((name) => {
+    const count = totals[name] ?? '0'
+    return count === '0' ? [] : [`${grouped(count)} ${STATE_WORDS[name] ?? name}`]
+  })
+}
 
 /**
  * The result in one sentence.
@@ -73,9 +84,7 @@ export function archiveText(finished: RunFinished, command: string, planOnly: bo
     return `${what}; the archive was not changed${took}`
   }
   if (planOnly || (command !== 'archive' && command !== 'restore')) return null
-  const counts = COUNTED_STATES.filter((name) => (totals[name] ?? '0') !== '0').map(
-    (name) => `${grouped(totals[name] ?? '0')} ${name}`,
-  )
+  const counts = countedStates(totals)
   const { partitions = '0', rows = '0' } = totals
   if (counts.length === 0) {
     if (finished.status !== 'ok') return null

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { commandsOf, countedBy, makeBookings, observe, TABLE, type Form } from '../support/archive-places.ts'
 import { makePlace, missing, perform, type System } from '../support/copy-systems.ts'
 import { startArchiver } from './archive-kit.ts'
+import { archiveText } from '../../src/render/archive-summary.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
 
 let folder = ''
@@ -69,8 +70,25 @@ test('verify names a restore that was killed before its commit in the log, and t
   expect(finished).not.toHaveProperty('proof')
   expect(finished.notChecked).toContain('names 1 file of 2020-Q1, whose state in the ledger is RESTORED')
   expect(finished.notChecked).toContain(`sluice restore --table ${TABLE} --partition 2020-Q1 ends it`)
-  expect((await perform(restore)).finished).toMatchObject({ exitCode: 0 })
+  const again = (await perform(restore)).finished
+  expect(again).toMatchObject({ exitCode: 0, totals: { restored: '0', retracted: '1' } })
+  const ended = '1 partition: 1 removed from the Delta table, as an earlier restore had left to do'
+  expect(archiveText(again, 'restore', false)).toContain(ended)
   expect((await perform(only)).finished.notChecked ?? '').not.toContain('has not ended')
+  const nothing = (await perform(restore)).finished
+  expect(nothing.totals).not.toHaveProperty('retracted')
+  expect(archiveText(nothing, 'restore', false)).toContain('nothing was left to do')
+})
+
+test('a run that ends a restore of an earlier program says so', async () => {
+  const place = await makePlace('sqlite', folder)
+  const commands = commandsOf(await makeBookings(place, 'plain', mkdtempSync(join(folder, 'to-')), 100))
+  for (const one of [commands.run, commands.drop]) expect((await perform(one)).finished).toMatchObject({ exitCode: 0 })
+  const restore = { ...commands.restore, partitions: ['2020-Q1'] } as Operation
+  await startArchiver(restore, { at: 'COMMIT state RESTORED', when: 'after' }).ended
+  const { finished } = await perform(commands.run)
+  expect(finished).toMatchObject({ exitCode: 0, totals: { exported: '0', retracted: '1' } })
+  expect(archiveText(finished, 'archive', false)).toContain('1 removed from the Delta table')
 })
 
 const PLAIN = PLACES.filter(([, form]) => form === 'plain').map(([system]) => system)

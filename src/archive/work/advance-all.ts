@@ -21,7 +21,7 @@ import { fileColumns } from '../types/fit.ts'
 /** The result for one partition. */
 export type PartitionOutcome = {
   readonly label: string
-  readonly before: ArchiveState
+  readonly before: Pick<ArchivedPartition, 'state' | 'retracted'>
   readonly after: ArchiveState
   readonly partition: ArchivedPartition
   readonly error: SluiceError | null
@@ -174,7 +174,7 @@ class PartitionQueue {
       const partition = await this.#now(label)
       const error = this.#parts.partitionWork.isDone(partition) ? null : busyError(this.#parts.context, partition)
       // Work of another program is not counted for this run.
-      this.outcomes.push({ label, before: partition.state, after: partition.state, partition, error })
+      this.outcomes.push({ label, before: partition, after: partition.state, partition, error })
       if (error === null) this.#say('note', `${label}: another program has already done the requested step`)
       else this.#say('warn', `${label}: ${holderText(partition)} still works on it`)
     }
@@ -202,7 +202,7 @@ class PartitionQueue {
     }
     if (error?.kind === 'stopped') return null
     const partition = error === null ? await reload() : await reload().catch(() => before)
-    this.outcomes.push({ label, before: before.state, after: partition.state, partition, error })
+    this.outcomes.push({ label, before, after: partition.state, partition, error })
     if (error === null) return true
     this.#isFull ||= isDiskExhausted(error)
     emit({ type: 'archive.state', table: name, partition: label, state: partition.state, ms: 0, error: error.info() })

@@ -10,11 +10,14 @@ const ORDER: readonly ArchiveState[] = ['EXPORTED', 'VERIFIED', 'PUBLISHED', 'DE
 /** @param stopped true if the run was stopped before all partitions were processed */
 export function endOfArchive(outcomes: readonly PartitionOutcome[], stopped: boolean): Ending {
   const reached = (state: ArchiveState): Dec =>
-    dec(outcomes.filter(({ before, after }) => passed(before, after, state)).length)
-  const moved = outcomes.filter(({ before, after }) => passed(before, after, 'EXPORTED'))
+    dec(outcomes.filter(({ before, after }) => passed(before.state, after, state)).length)
+  const moved = outcomes.filter(({ before, after }) => passed(before.state, after, 'EXPORTED'))
   const sum = (values: readonly bigint[]): Dec => dec(values.reduce((all, one) => all + one, 0n))
   const busy = outcomes.filter(({ error }) => error?.code === 'LEDGER_BUSY')
   const failed = outcomes.filter(({ error }) => error !== null && error.code !== 'LEDGER_BUSY')
+  const restored = outcomes.filter(({ after }) => after === 'RESTORED')
+  const earlier = restored.filter(({ before }) => before.state === 'RESTORED')
+  const retracted = earlier.filter(({ before, partition }) => partition.retracted && !before.retracted)
   const error = failureOf(outcomes, failed, busy)
   return {
     totals: {
@@ -23,7 +26,8 @@ export function endOfArchive(outcomes: readonly PartitionOutcome[], stopped: boo
       published: reached('PUBLISHED'),
       detached: reached('DETACHED'),
       dropped: reached('DROPPED'),
-      restored: dec(outcomes.filter(({ before, after }) => after === 'RESTORED' && before !== 'RESTORED').length),
+      restored: dec(restored.length - earlier.length),
+      ...(retracted.length === 0 ? {} : { retracted: dec(retracted.length) }),
       failed: dec(failed.length),
       ...(busy.length === 0 ? {} : { busy: dec(busy.length) }),
       rows: sum(moved.map(({ partition }) => partition.digest?.rows ?? 0n)),

@@ -1,8 +1,7 @@
 /** Result of an archive run or a restore, in the words of a headless run. */
+import { countedStates } from '../../../render/archive-summary.ts'
 import { bytes, countDec, amount } from '../../../render/screen-format.ts'
 import type { Finished } from '../run-view.ts'
-
-const PASSED = ['exported', 'published', 'detached', 'dropped', 'restored', 'failed'] as const
 
 /**
  * Text such as `3 partitions: 3 exported, 2 detached 24,691,356 rows 2.4 GB → 420.0 MB (5.7×)`.
@@ -15,9 +14,7 @@ export function outcomeText({ totals, status }: Pick<Finished, 'totals' | 'statu
       ? `${amount(Number(brought), 'row')} restored into the other table and proved there`
       : `${amount(Number(there), 'row')} ${there === '1' ? 'was' : 'were'} already in the other table`
   }
-  const counts = PASSED.filter((name) => (totals[name] ?? '0') !== '0').map(
-    (name) => `${countDec(totals[name])} ${name}`,
-  )
+  const counts = countedStates(totals)
   if (counts.length === 0) return status === 'ok' ? 'nothing was left to do' : otherwise
   const { partitions = '0', rows = '0' } = totals
   const sizes = shownSizes(Number(totals['sourceBytes'] ?? 0), Number(totals['bytes'] ?? 0))
