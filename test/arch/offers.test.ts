@@ -31,6 +31,7 @@ const MEANS: Readonly<Record<Capability, string>> = {
   periods: 'rows of periods are counted or estimated',
   referrers: 'foreign keys that lead to a table',
   rowTriggers: 'triggers that fire for archived rows',
+  removals: 'says before an archive runs that rows cannot be removed',
   unchecked: 'constraints that archived rows may violate',
   partitions: 'partitions leave a table and come back',
   maintenance: 'partitions are made ahead',

@@ -2,6 +2,9 @@
  * Proved rows are removed from Cassandra, but none that was written later. Also tests time conditions, which the reader
  * evaluates.
  */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import type { types } from 'cassandra-driver'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -16,6 +19,9 @@ import type { CassandraLink } from '../../src/stores/cassandra/connect.ts'
 import { openCassandraCopy } from '../../src/stores/cassandra/copy/index.ts'
 import type { Closing } from '../../src/model/run/ledger-port.ts'
 import type { CopyStore } from '../../src/model/copy/port.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
+import { commandsOf } from '../support/archive-places.ts'
+import { perform } from '../support/copy-systems.ts'
 import { newKeyspace, type TestKeyspace } from '../support/servers/cassandra-kit.ts'
 import { columnsOf, cutAll, readAll, refused, rowsOf, SIGNAL, tableOf } from './copy-mysql-kit.ts'
 
@@ -423,4 +429,31 @@ describe('time conditions in Cassandra', () => {
       nulls: 250n,
     })
   })
+})
+
+test('a run names counters and static columns, whose rows no drop removes', { timeout: 120_000 }, async () => {
+  await keyspace.cql(
+    'CREATE TABLE hits (id bigint, at timestamp, n counter, PRIMARY KEY (id, at))',
+    "UPDATE hits SET n = n + 5 WHERE id = 1 AND at = '2020-01-02T00:00:00Z'",
+    'CREATE TABLE owned (id bigint, at timestamp, owner text STATIC, PRIMARY KEY (id, at))',
+    "INSERT INTO owned (id, at, owner) VALUES (1, '2020-01-02T00:00:00Z', 'a')",
+  )
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-cassandra-remove-'))
+  try {
+    const { run, drop } = commandsOf({ place: keyspace, form: 'plain', to: folder })
+    for (const [table, why] of [
+      ['hits', 'has counters, which cannot be restored after their removal'],
+      ['owned', 'the table has static columns (owner)'],
+    ] as const) {
+      const { finished, events } = await perform({ ...run, tables: [table] } as Operation)
+      expect(finished.error).toBeUndefined()
+      const warnings = events.flatMap((event) => (event.type === 'log' ? [event.message] : []))
+      const refusals = warnings.filter((message) => message.startsWith('a run with --drop would be refused'))
+      expect(refusals.join()).toContain(why)
+      const dropped = (await perform({ ...drop, tables: [table], confirm: table } as Operation)).finished
+      expect(dropped.error).toMatchObject({ code: 'UNSUPPORTED_TYPE' })
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
 })

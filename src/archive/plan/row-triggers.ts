@@ -68,7 +68,7 @@ export async function refuseRemoval(
   drop: boolean,
   { emit, interrupt }: Pick<Run<'log'>, 'emit' | 'interrupt'>,
 ): Promise<void> {
-  const refusal = (await store.offers.rowTriggers?.removalRefusal?.(table, interrupt.abort)) ?? null
+  const refusal = (await store.offers.removals?.refusal(table, interrupt.abort)) ?? null
   if (refusal === null) return
   if (drop) throw refusal
   const { hint } = refusal

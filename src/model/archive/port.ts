@@ -142,8 +142,11 @@ export type RowTriggers = {
 export interface RowTriggerStore {
   /** Lists triggers and rules that fire on INSERT or DELETE of a plain table. */
   list(table: TableName, signal: AbortSignal): Promise<RowTriggers>
+}
+
+export interface RemovalStore {
   /** Error with which every removal of rows from the table would fail; null if none is known. */
-  removalRefusal?(table: TableName, signal: AbortSignal): Promise<SluiceError | null>
+  refusal(table: TableName, signal: AbortSignal): Promise<SluiceError | null>
 }
 
 /** Table inheritance: reads of `above` include the rows of the table; reads of the table include those of `below`. */

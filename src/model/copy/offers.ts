@@ -3,7 +3,7 @@
  * declares the names; `Offered` requires its store to have exactly these.
  */
 import type { ReferrerStore, UncheckedStore } from '../archive/constraints-port.ts'
-import type { PartitionStore, PeriodStore, RowTriggerStore, TableIdentities } from '../archive/port.ts'
+import type { PartitionStore, PeriodStore, RemovalStore, RowTriggerStore, TableIdentities } from '../archive/port.ts'
 import type { ColumnFacts, RowValues, TimeExtents, Times } from '../archive/values-port.ts'
 import type { OperationalPreflight } from '../follow/operational-port.ts'
 import type { Cdc, ChangeSource, ChangeTarget } from '../follow/port.ts'
@@ -55,6 +55,8 @@ export type Capabilities<Store> = {
   readonly referrers: ReferrerStore
   /** Triggers and rules of plain tables, for systems whose rows can be archived. */
   readonly rowTriggers: RowTriggerStore
+  /** Says before an archive runs that no row of a table can be removed. */
+  readonly removals: RemovalStore
   /** Constraints that archived rows may violate. */
   readonly unchecked: UncheckedStore
   /** Native partitions that are tables. */

@@ -10,6 +10,7 @@ export const OFFERS = [
   'identification',
   'times',
   'timeExtents',
+  'removals',
 ] as const satisfies readonly Capability[]
 
 export type CassandraOffers = Offered<typeof OFFERS>

@@ -275,7 +275,7 @@ async function deletionRefusal(
 ): Promise<SluiceError | null> {
   const isPlain = record.partitions.every(({ native }) => native === null)
   if (!isPlain || (otherRows.rows === 0n && partitions.every(({ sourceRows }) => sourceRows === 0n))) return null
-  return (await store.offers.rowTriggers?.removalRefusal?.(table.table, interrupt.abort)) ?? null
+  return (await store.offers.removals?.refusal(table.table, interrupt.abort)) ?? null
 }
 
 /** Error if another ledger needs one of these files; otherwise null. */

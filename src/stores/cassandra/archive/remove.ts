@@ -10,7 +10,7 @@
  * A row is removed with the latest write time of its values, so that later writes stay. If a part of a row stays, or a
  * batch has changed, the result is 'differs': the rows removed so far are in the archive, the others in the table.
  */
-import { tableText } from '../../../model/copy/column-type.ts'
+import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { RowChecksum, rowHash, digestOfRows } from '../../../model/copy/row-hash.ts'
 import { rowKeyOf } from '../../../model/copy/row-key.ts'
 import { equalDigests, type Cell, type Digest, type Row, type WriteTimes } from '../../../model/copy/rows.ts'
@@ -46,7 +46,8 @@ export async function removeCassandraRows(removing: RemovalContext, request: Rem
   const { table, expect, closing } = request
   if (!(await isSame(link, request))) return 'gone'
   const shape = await cassandraTableShape(link, table.table)
-  refuseUnfit(shape)
+  const refusal = unfitError(shape)
+  if (refusal !== null) throw refusal
   const reading = readingOf(request)
   if ([...shape.columns.keys()].some((name) => !reading.columns.some((column) => column.name === name)))
     return 'differs'
@@ -205,25 +206,30 @@ async function isSame(link: CassandraLink, { table }: RemoveRequest): Promise<bo
   }
 }
 
-function refuseUnfit({ table, columns, counters }: CassandraShape): void {
+/** Error with which every removal of rows from a table with counters or static columns fails; null for others. */
+export async function cassandraRemovalRefusal(link: CassandraLink, table: TableName): Promise<SluiceError | null> {
+  return unfitError(await cassandraTableShape(link, table))
+}
+
+function unfitError({ table, columns, counters }: CassandraShape): SluiceError | null {
   const where = tableText(table)
   if (counters) {
-    throw new SluiceError('UNSUPPORTED_TYPE', `${where} has counters, which cannot be restored after their removal`, {
+    return new SluiceError('UNSUPPORTED_TYPE', `${where} has counters, which cannot be restored after their removal`, {
       where,
       reason: 'Cassandra ignores updates of a deleted counter, so a restored row would stay empty',
-      hint: 'keep its rows, or copy them into a table of bigint columns and archive that one',
+      hint: 'archive it with --no-detach, which keeps its rows in use; or copy it into a table of bigint columns, and archive that one',
     })
   }
   const shared = [...columns.values()].filter(({ part }) => part === 'static').map(({ name }) => name)
-  if (shared.length === 0) return
-  throw new SluiceError(
+  if (shared.length === 0) return null
+  return new SluiceError(
     'UNSUPPORTED_TYPE',
     `rows of ${where} cannot be removed: the table has static columns (${shared.join(', ')})`,
     {
       where,
       reason:
         'all rows of a partition share the static values: if only some rows were removed, the values could stay without a row, or the other rows could lose them',
-      hint: 'archive the table without removing rows, or copy it into a table without static columns',
+      hint: 'archive it with --no-detach, which keeps its rows in use; or copy it into a table without static columns',
     },
   )
 }

@@ -1,5 +1,6 @@
 /** Optional capabilities of Cassandra and YCQL as a store. */
 import type { SourceView } from '../../../model/copy/source-port.ts'
+import { cassandraRemovalRefusal } from '../archive/remove.ts'
 import { cassandraTimeCondition, cassandraTimeExtent } from '../archive/time.ts'
 import type { CassandraLink } from '../connect.ts'
 import type { CassandraOffers } from '../offered.ts'
@@ -48,5 +49,6 @@ export function cassandraOffers({ link, keyspace, source }: OfferParts): Cassand
         return await cassandraTimeExtent(view, table, column, signal)
       },
     },
+    removals: { refusal: (table) => asked(() => cassandraRemovalRefusal(link, table)) },
   }
 }

@@ -68,6 +68,7 @@ export function derivedStore(store: CopyStore, options: Derivation): CopyStore {
       periods: null,
       referrers: null,
       rowTriggers: null,
+      removals: null,
       unchecked: null,
       losable: null,
       durability: null,

@@ -109,7 +109,7 @@ function byRows({
   settings,
 }: Pick<OfferParts, 'ask' | 'settings'>): Pick<
   PostgresOffers,
-  'times' | 'timeExtents' | 'rowValues' | 'periods' | 'referrers' | 'rowTriggers' | 'unchecked'
+  'times' | 'timeExtents' | 'rowValues' | 'periods' | 'referrers' | 'rowTriggers' | 'removals' | 'unchecked'
 > {
   const by = bySession(ask)
   return {
@@ -123,10 +123,8 @@ function byRows({
       referringRow: by(postgresReferringRow),
       orphans: (key, timeLimitMs, signal) => ask(signal, (session) => postgresOrphans(session, key, timeLimitMs)),
     },
-    rowTriggers: {
-      list: by(postgresRowTriggers),
-      removalRefusal: (table, signal) => ask(signal, (session) => removalRefusal(session, table, settings)),
-    },
+    rowTriggers: { list: by(postgresRowTriggers) },
+    removals: { refusal: (table, signal) => ask(signal, (session) => removalRefusal(session, table, settings)) },
     unchecked: { list: by(postgresUnchecked) },
   }
 }

@@ -19,6 +19,7 @@ export const OFFERS = [
   'periods',
   'referrers',
   'rowTriggers',
+  'removals',
   'unchecked',
   'partitions',
   'maintenance',
