@@ -1,7 +1,7 @@
 /**
  * An erasure is killed at any of its steps: the same command then completes it, and the erased rows are found nowhere.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -87,6 +87,18 @@ describe.each([
     const why = await missing(system)
     context.skip(why !== '', why)
     for (const by of [0, 4, 8]) await survives(POINTS[(DAY + by) % POINTS.length] ?? {})
+  })
+
+  test('a killed erasure leaves no temporary file after the next run', { timeout: 120_000 }, async (context) => {
+    const why = await missing(system)
+    context.skip(why !== '', why)
+    const { erase } = await fresh()
+    const env = { TMPDIR: mkdtempSync(join(folder, 'tmp-')) }
+    const { signal } = await startArchiver(erase, { at: 'checkpoint.parquet.unfinished', when: 'before', env }).ended
+    expect(signal).toBe('SIGKILL')
+    expect((await startArchiver(erase, { env }).ended).finished).toMatchObject({ exitCode: 0 })
+    const left = readdirSync(env.TMPDIR).filter((name) => !/^sluice-\d+$/.test(name))
+    expect(left).toEqual([])
   })
 
   test.skipIf(!ALL)(

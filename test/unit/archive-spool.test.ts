@@ -3,7 +3,7 @@ import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { expect, test } from 'vitest'
-import { makeSpool } from '../../src/archive/work/open.ts'
+import { makeSpool } from '../../src/shared/spool.ts'
 
 test('spool folders of ended programs are removed; those of running or unknown programs are kept', async () => {
   const root = fs.mkdtempSync(path.join(os.tmpdir(), 'sluice-spools-'))

@@ -1,6 +1,5 @@
 /** Checkpoints of an archive: a version's state in one Parquet file, so that readers need not replay all commits. */
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readHint } from '../../delta/last-checkpoint.ts'
 import { LAST_CHECKPOINT, logPathOf, versionDigits } from '../../delta/log-path.ts'
@@ -11,6 +10,7 @@ import { retentionMs } from './retention.ts'
 import type { LogStore } from '../../model/lake/log-store.ts'
 import type { LogWriter } from '../../model/lake/log-writer.ts'
 import type { ParquetRows } from '../../model/lake/parquet-rows.ts'
+import { makeSpool } from '../../shared/spool.ts'
 
 export type CheckpointParts = {
   readonly store: LogStore
@@ -40,7 +40,7 @@ export async function writeCheckpoint(parts: CheckpointParts, version: number, s
   const { store, writer, parquet, checkpoints, now } = parts
   const table = await DeltaTable.open(store, parquet, signal, 'newest')
   const snapshot = await table.snapshot({ version })
-  const folder = await mkdtemp(join(tmpdir(), 'sluice-archive-'))
+  const folder = await makeSpool()
   try {
     const name = `${versionDigits(version)}.checkpoint.parquet`
     const counted = { adds: 0 }

@@ -1,9 +1,7 @@
 /** Opens the archive of one table: its log, and an engine with a spool folder for each worker. */
-import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import type { EventType } from '../../model/run/event.ts'
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
-import { hostname, tmpdir } from 'node:os'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ArchiveContext, Pace, ReadOnlyStepEvent } from '../steps/context.ts'
 import type { ArchiveLog } from '../steps/log.ts'
@@ -31,7 +29,7 @@ import { checkpointWriter, openParquetFiles } from '../../stores/parquet.ts'
 import { Turn } from '../../model/run/turn.ts'
 import { Throttle } from '../../engine/copy/workers/throttle.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import { isAlive, thisProcess } from '../../shared/owner.ts'
+import { makeSpool } from '../../shared/spool.ts'
 
 /** Approximate size of a file, bytes: large enough for scans, small enough for rewrites and downloads. */
 export const FILE_BYTES = 256 * 1024 * 1024
@@ -73,15 +71,6 @@ export type OpenArchive<E extends EventType = ReadOnlyStepEvent> = AsyncDisposab
 type KnownArchive = Pick<ArchivedTable, 'table' | 'archive'> & {
   readonly partitions?: readonly Pick<ArchivedPartition, 'version'>[]
 }
-
-/** Prefix of spool folders. Includes the host name, because several machines may share a folder. */
-const SPOOL_PREFIX = `sluice-archive-${short(hostname())}-`
-/** Digest of the machine id, because containers may have equal host names and pids; null without a machine id. */
-const MACHINE = thisProcess().machine === null ? null : short(thisProcess().machine ?? '')
-/** Suffix of a spool folder: digest of the machine id, which older versions did not write, and pid. */
-const SPOOL_REST = /^(?:([0-9a-f]{8})-)?(\d+)-/
-/** Age after which a folder is removed if it is unknown whether its program is running, ms. */
-const SPOOL_FORGOTTEN_MS = 7 * 86_400_000
 
 /**
  * @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG, TARGET_DENIED, SOURCE_DENIED if columns are hidden; ARCHIVE_CONFLICT
@@ -184,32 +173,6 @@ async function openEngine(memoryBytes: number): Promise<SpooledEngine> {
       await rm(spool, { recursive: true, force: true })
     },
   }
-}
-
-/**
- * Creates a private folder for files of a bucket and spilled data of the engine. Removes folders of killed programs,
- * which may be as large as a partition.
- */
-export async function makeSpool(root = tmpdir()): Promise<string> {
-  for (const name of await readdir(root)) {
-    // Folders of other users cannot be removed.
-    if (await isAbandoned(root, name))
-      await rm(join(root, name), { recursive: true, force: true }).catch(() => undefined)
-  }
-  return mkdtemp(join(root, `${SPOOL_PREFIX}${MACHINE === null ? '' : `${MACHINE}-`}${process.pid}-`))
-}
-
-async function isAbandoned(root: string, name: string): Promise<boolean> {
-  const [, machine = MACHINE, pid] =
-    (name.startsWith(SPOOL_PREFIX) ? SPOOL_REST.exec(name.slice(SPOOL_PREFIX.length)) : null) ?? []
-  if (pid === undefined) return false
-  if (machine === MACHINE) return !isAlive(Number(pid))
-  const touched = await stat(join(root, name)).catch(() => null)
-  return touched !== null && Date.now() - touched.mtimeMs > SPOOL_FORGOTTEN_MS
-}
-
-function short(text: string): string {
-  return createHash('sha256').update(text).digest('hex').slice(0, 8)
 }
 
 function paceOf(rate: number | undefined, { clock, control }: Run): Pace {

@@ -3,8 +3,7 @@
  * file to Parquet with one COPY and the protocol's types. All lines are written before the COPY, because the sizes of
  * row groups and buffers depend on them: memory stays bounded also for large statistics.
  */
-import { mkdtemp, open, rename, rm, stat, symlink } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { open, rename, rm, stat, symlink } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { CHECKPOINT_KINDS } from '../../model/lake/checkpoint-writer.ts'
 import type {
@@ -16,6 +15,7 @@ import type {
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { spaceExhausted } from '../../shared/guide-errors.ts'
+import { makeSpool } from '../../shared/spool.ts'
 import { syncPath } from '../../shared/sync-path.ts'
 import { CHECKPOINT_COLUMNS, CHECKPOINT_KEYS } from './checkpoint-schema.ts'
 import { identifier, sqlLiteral, openDuckDb, type DuckDb } from './instance.ts'
@@ -41,7 +41,7 @@ class DuckDbCheckpointWriter implements CheckpointWriter {
   ): Promise<WrittenCheckpoint> {
     const text = `${file}.rows`
     const unfinished = `${file}.unfinished`
-    const folder = await mkdtemp(join(tmpdir(), 'sluice-checkpoint-'))
+    const folder = await makeSpool()
     try {
       const found = await writeRows(text, rows, signal)
       // DuckDB would read some characters of a name as a pattern; this link's name has none.

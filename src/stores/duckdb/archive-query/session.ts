@@ -3,11 +3,11 @@
  * statement. Only the archive's files and one private folder are readable. Plan and result are made in one transaction,
  * so that `now()` is the same in both.
  */
-import { copyFile, link, mkdir, mkdtemp, realpath, rm, symlink } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { copyFile, link, mkdir, realpath, rm, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api'
 import { throwIfAborted } from '../../../shared/abort.ts'
+import { makeSpool } from '../../../shared/spool.ts'
 import { sqlLiteral } from '../../../shared/sql-text.ts'
 import { openDuckDb, type DuckDb } from '../instance.ts'
 
@@ -38,7 +38,7 @@ export class QuerySession implements AsyncDisposable {
     throwIfAborted(signal)
     const real = await Promise.all(files.map((file) => realpath(file).catch(() => null)))
     const allowed = new Set(real.filter((file) => file !== null))
-    const folder = await realpath(await mkdtemp(join(tmpdir(), 'sluice-query-')))
+    const folder = await realpath(await makeSpool())
     try {
       await mkdir(join(folder, 'files'))
       const spill = join(folder, 'spill')
