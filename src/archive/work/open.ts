@@ -1,4 +1,7 @@
-/** Opens the archive of one table: its log, and an engine with a spool folder for each worker. */
+/**
+ * Opens the archive of one table: its log, and an engine with a spool folder for each worker, with the defaults of a
+ * run: file size, memory, lock timeout.
+ */
 import { existsSync } from 'node:fs'
 import type { EventType } from '../../model/run/event.ts'
 import { rm } from 'node:fs/promises'

@@ -1,4 +1,7 @@
-/** Sends statements to D1 over Cloudflare's REST API. A request is one transaction: all of its statements or none. */
+/**
+ * Sends statements to D1 over Cloudflare's REST API, and retries requests, after an answer 429 with a longer pause. A
+ * request is one transaction: all of its statements or none.
+ */
 import { setTimeout as sleepFor } from 'node:timers/promises'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { pauseBefore } from '../common/retry.ts'
