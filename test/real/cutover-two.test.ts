@@ -110,6 +110,38 @@ describe.skipIf(!POSTGRES_OWN)(`a cutover between two databases ${POSTGRES_MISSI
     expect(await source.rows('SELECT status FROM migration_switches ORDER BY turn')).toEqual([['done']])
   })
 
+  test('copies a table that was altered since into the closed side, and goes back', { timeout: 240_000 }, async () => {
+    const stage = await twoStage(server, 200)
+    const { source, target } = stage
+    const forward = await perform(twoCutover(stage))
+    expect(forward.finished, JSON.stringify(forward.finished.error)).toMatchObject({ exitCode: 0 })
+    const stream = of(forward.events, 'cutover.switched')[0]?.stream ?? ''
+    await target.sql(`ALTER TABLE ${SQL} ADD COLUMN since int DEFAULT 7`, `UPDATE ${SQL} SET qty = 99 WHERE id = 3`)
+    const back = { kind: 'follow', stream, from: target.url, to: source.url, end: false, untilCaughtUp: true, untilEqual: false } as const // prettier-ignore
+    expect((await perform(back)).finished.error).toMatchObject({ code: 'STREAM_HALTED' })
+    // What is printed for --revert names the database that has the reverse stream.
+    const halted = await perform(twoCutover(stage, { revert: true }))
+    expect(halted.finished.error).toMatchObject({ code: 'STREAM_HALTED' })
+    expect(halted.finished.error?.hint).toMatch(
+      new RegExp(`sluice follow ${stream} --from \\S+ --to \\S*${new URL(source.url).pathname}`),
+    )
+    // As the refusals advise.
+    const pkey = (await source.rows(`SELECT conname FROM pg_constraint WHERE contype = 'p' AND conrelid = '${SQL.replaceAll("'", "''")}'::regclass`))[0]?.[0] // prettier-ignore
+    await source.sql(
+      `ALTER TABLE ${SQL} ADD COLUMN since int DEFAULT 7`,
+      `ALTER TABLE ${SQL} DROP CONSTRAINT "${String(pkey).replaceAll('"', '""')}"`,
+      `CREATE UNIQUE INDEX ON ${SQL} (id, created_at)`,
+    )
+    const again = await perform({ ...back, resync: [`public.${TABLE}`] })
+    expect(again.finished, JSON.stringify(again.finished.error)).toMatchObject({ exitCode: 0 })
+    await expect(source.sql(`DELETE FROM ${SQL}`)).rejects.toThrow(/is closed: its rows follow/)
+    expect(await rowsOf(source)).toEqual(await rowsOf(target))
+    await source.sql(`ALTER TABLE ${SQL} ADD PRIMARY KEY (id)`)
+    const returned = await perform(twoCutover(stage, { revert: true }))
+    expect(returned.finished, JSON.stringify(returned.finished.error)).toMatchObject({ exitCode: 0 })
+    expect(await rowsOf(source)).toEqual(await rowsOf(target))
+  })
+
   test(
     'opens the source again at the end of the budget, whatever its own sessions wait for',
     { timeout: 240_000 },

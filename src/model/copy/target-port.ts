@@ -20,6 +20,8 @@ export type ChunkRequest = {
   readonly careful: boolean
   /** Set to bypass triggers and foreign keys, if the role may. A replicated table's source has fired its triggers. */
   readonly pastTriggers?: boolean
+  /** Set if a stream copies the table: then a table that a cutover has closed accepts the rows. */
+  readonly isOfStream?: boolean
   /** Progress of an earlier attempt that committed in batches; null for a new chunk. */
   readonly cursor?: string | null
   /**

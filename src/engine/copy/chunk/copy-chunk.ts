@@ -107,7 +107,7 @@ class ChunkWork {
   }
 
   async run(): Promise<ChunkResult | null> {
-    const { plan, target, signal, pastTriggers = false } = this.#context
+    const { plan, target, signal, pastTriggers = false, isOfStream = false } = this.#context
     if (this.#onePass && this.#cursor !== null) throw secondPassError(plan, this.#claim)
     const request: ChunkRequest = {
       table: keyedTargetTable(plan),
@@ -117,6 +117,7 @@ class ChunkWork {
       onExisting: plan.onExisting,
       careful: this.#careful,
       pastTriggers,
+      isOfStream,
       cursor: this.#cursor,
       signal,
     }

@@ -67,6 +67,8 @@ export type TableContext = {
   readonly compares?: true
   /** Set to bypass triggers and foreign keys of the target, as in `ChunkRequest`. */
   readonly pastTriggers?: true
+  /** Set if a stream copies the table, as in `ChunkRequest`. */
+  readonly isOfStream?: true
   readonly emit: CopyRun['emit']
   /** Minimum time for which transient failures are retried, ms. */
   readonly retryMs: number

@@ -65,6 +65,7 @@ export function contextOf(
     uneven: new UnevenElements(),
     ...(copyContext.weak === undefined ? {} : { weak: copyContext.weak }),
     ...(operation.again === true ? { compares: true as const } : {}),
+    ...(operation.follow === undefined ? {} : { isOfStream: true as const }),
     ...(operation.follow !== undefined && operation.follow.fireTriggers !== true
       ? { pastTriggers: true as const }
       : {}),

@@ -22,6 +22,7 @@ import {
 } from '../server/relation.ts'
 import { createNamed, identitySql, movePostgresSequences } from './positions.ts'
 import { AS_REPLICA, mayBeReplica } from './replica-role.ts'
+import { AS_STREAM } from '../follow/apply/pass.ts'
 import { CopySession } from '../server/session.ts'
 import { columnList, tableFromSql, literal, MOST_NAME_BYTES, tableSql } from '../server/sql.ts'
 import { OTHER_FIELDS } from '../../common/refusals.ts'
@@ -111,7 +112,8 @@ export class PostgresTarget implements CopyTarget, AsyncDisposable {
       return await underSignal(session, signal, async () => {
         // A role or database may be read-only by default.
         const isReplica = request.pastTriggers === true && (await this.#mayWriteAsReplica(session))
-        await session.begin('ISOLATION LEVEL READ COMMITTED READ WRITE', isReplica ? AS_REPLICA : '')
+        const settings = [...(isReplica ? [AS_REPLICA] : []), ...(request.isOfStream === true ? [AS_STREAM] : [])]
+        await session.begin('ISOLATION LEVEL READ COMMITTED READ WRITE', settings.join('; '))
         const relation = await this.#relation(table, session)
         // This lock keeps the columns of the table until the transaction ends.
         await session.ask(`SELECT FROM ${tableFromSql(relation)} LIMIT 0`)

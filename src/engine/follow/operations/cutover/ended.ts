@@ -92,11 +92,15 @@ export function nothingToRevert(stream: string): SluiceError {
   })
 }
 
-/** Error: the stream does not run. @param ifEnded hint for a stream that was ended */
-export function notActive({ id, status, faults }: StreamRow, ifEnded: string): SluiceError {
+/** Error: the stream does not run. @param ifEnded hint for a stream that was ended @param command resumes the stream */
+export function notActive(
+  { id, status, faults }: StreamRow,
+  ifEnded: string,
+  command = `sluice follow ${id}`,
+): SluiceError {
   return new SluiceError('STREAM_HALTED', `stream ${id} is ${status === 'begun' ? 'not created yet' : status}`, {
     ...(faults[0] === undefined ? {} : { reason: faults[0].message }),
-    hint: status === 'ended' ? ifEnded : `run sluice follow ${id}, which resumes the stream, or reports why it cannot`,
+    hint: status === 'ended' ? ifEnded : `run ${command}, which resumes the stream, or reports why it cannot`,
   })
 }
 

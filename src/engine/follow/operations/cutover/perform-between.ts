@@ -116,7 +116,7 @@ async function switched(
       (error: unknown) => leftBehind(id, error, run),
     )
   const prepared = async (): Promise<BetweenReady> => {
-    if (stream.status !== 'active') throw notActive(stream, restartHint(family))
+    if (stream.status !== 'active') throw notActive(stream, restartHint(family), followCommand(between, stream.id))
     return await betweenReady(between, able, copy, { unsigned, revert, keepSessions }, gates, run)
   }
   const ready = await prepared().catch(async (error: unknown) => {
@@ -388,7 +388,7 @@ function restartHint({ turns }: Family): string {
     : `${RESTART_STREAM}, to begin another one`
 }
 
-/** @param between state after the cutover */
+/** @param between state after the cutover, for its reverse stream; before it, for the stream that it ends */
 function followCommand({ closes, opens }: Between, stream: string): string {
   return `sluice follow ${stream} --from ${shellQuote(redactUrl(closes.url))} --to ${shellQuote(redactUrl(opens.url))}`
 }
