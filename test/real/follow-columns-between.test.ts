@@ -136,6 +136,23 @@ describe.skipIf(!POSTGRES_OWN)('a column that changes between two runs of a stre
     },
   )
 
+  test.each([['followed'], ['left out']] as const)(
+    'that is %s may be dropped on both sides while changes from before wait in the slot',
+    { timeout: 60_000 },
+    async (what) => {
+      const pair = await followed('postgresql', 'slot', what === 'followed' ? undefined : ['id', 'w'])
+      await pair.source.sql(`INSERT INTO c VALUES (3, 'w', 'before')`, `UPDATE c SET w = 'before' WHERE id = 1`)
+      for (const side of [pair.source, pair.target]) await side.sql('ALTER TABLE c DROP COLUMN v')
+      await pair.source.sql(`UPDATE c SET w = 'after' WHERE id = 2`)
+      expect((await caughtUp(pair)).finished).toMatchObject({ exitCode: 0 })
+      expect(await pair.target.rows('SELECT id, w FROM c ORDER BY id')).toEqual([
+        ['1', 'before'],
+        ['2', 'after'],
+        ['3', 'before'],
+      ])
+    },
+  )
+
   test.each(['slot', 'trigger'] as const)(
     'of a %s stream may be dropped on both sides',
     { timeout: 60_000 },

@@ -40,7 +40,17 @@ export function shapeDifference(
   if (unreportedNodes(before, shape, bornInside, beyond.notes).some(({ oid }) => beyond.rows.get(oid) === 'unclear')) {
     return { type: 'unclear' }
   }
-  return JSON.stringify(before) === JSON.stringify(shape) ? { type: 'same' } : { type: 'moved', shape }
+  const noted = withDropped(before, shape)
+  return JSON.stringify(before) === JSON.stringify(noted) ? { type: 'same' } : { type: 'moved', shape: noted }
+}
+
+/** The current shape, and columns that were dropped since the stream began, each in its place. */
+function withDropped(before: ReplicatedShape, now: ReplicatedShape): ReplicatedShape {
+  const places = new Set(now.columns.map(({ place }) => place))
+  const dropped = before.columns.filter(({ place }) => !places.has(place))
+  if (dropped.length === 0) return now
+  const columns = [...now.columns, ...dropped.map((column): ColumnShape => ({ ...column, dropped: true }))]
+  return { ...now, columns: columns.toSorted((a, b) => Number(a.place) - Number(b.place)) }
 }
 
 /** New partitions that may contain rows that the stream has not reported. */
@@ -107,7 +117,7 @@ function ofColumns(before: ReplicatedShape, now: ReplicatedShape, asked: readonl
   const followed = new Set(asked)
   const places = new Map(now.columns.map((column) => [column.place, column]))
   for (const was of before.columns) {
-    if (!followed.has(was.name)) continue
+    if (was.dropped === true || !followed.has(was.name)) continue
     const changed = ofColumn(was, places.get(was.place))
     if (changed !== null) return changed
     // The stream does not report values that ALTER TABLE computes again, even if USING keeps the type of the column.

@@ -148,8 +148,11 @@ export class ReplicatedRelations {
     const now = [...this.#ids].find(([, at]) => at === place)?.[0]
     if (now !== undefined && now !== id) return 'the table was dropped and recreated, or another one has its name'
     const known = new Map(table.columns.map((column) => [column.name, column]))
+    const noted = new Set(this.#noted[place]?.map((column) => column.name))
     for (const column of message.columns) {
       const planned = known.get(column.name)
+      // Changes from before a column was dropped contain it. `renumberedIn` compares its place and type.
+      if (planned === undefined && noted.has(column.name)) continue
       if (planned === undefined) return `the column ${column.name} was added, dropped or renamed`
       const type = this.#types.get(typeKey(column)) ?? 'a type that is gone'
       if (type !== planned.native) return `the column ${column.name} is ${type}, and was ${planned.native}`

@@ -42,6 +42,8 @@ export type ColumnShape = {
   readonly expression?: string
   /** Transaction that wrote the column's row in pg_attribute. */
   readonly changed: string
+  /** The source has dropped it, and the stream continues without it: older changes in the log still contain it. */
+  readonly dropped?: true
 }
 
 export type ReplicatedShape = {

@@ -144,7 +144,9 @@ export async function tableDifference(
   // A start plans `columns` from the current table. Add noted columns that were dropped, if the target has them.
   const there = new Set(now.shape.columns.map(({ name }) => name))
   const kept = new Set(unwritten.map((name) => name.toLowerCase()))
-  const gone = before.columns.flatMap(({ name }) => (!there.has(name) && kept.has(name.toLowerCase()) ? [name] : []))
+  const gone = before.columns.flatMap(({ name, dropped }) =>
+    dropped !== true && !there.has(name) && kept.has(name.toLowerCase()) ? [name] : [],
+  )
   const asked = [...columns.map((column) => column.name), ...computed, ...gone]
   return shapeDifference(before, now, asked, {
     rows: await rowsOf(session, before, now, notes),
