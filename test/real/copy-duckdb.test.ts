@@ -323,6 +323,19 @@ describe('tables', () => {
     ])
   })
 
+  it('with a quote in their name number their rows', async () => {
+    const file = newFile()
+    {
+      await using store = await open(file)
+      const type = { kind: 'int', bits: 64 } as const
+      const column = { name: 'i"d', native: 'BIGINT', nullable: false, type, sequence: { column: 'i"d', next: 5n } } as const // prettier-ignore
+      await store.target().create(tableOf('a"b', [column], ['i"d']), NEVER)
+      const table = await onlyTable(store, 'a"b')
+      expect(await store.target().finish(table, NEVER, [{ column: 'i"d', next: 9n }])).toEqual([])
+    }
+    expect(await plainly(file, 'INSERT INTO "a""b" DEFAULT VALUES RETURNING *')).toEqual([['9']])
+  })
+
   it('with hostile names are read, written and created', async () => {
     const name = `"; DROP TABLE t; --\n😀'`
     await using store = await open(newFile())

@@ -36,8 +36,10 @@ export function numberedSql(table: TableSpec, column: Column): string {
   return ` DEFAULT nextval('${nameOf(table, column).replaceAll("'", "''")}')`
 }
 
+/** The text of `nextval` cannot name a sequence with a quote in its name, so it gets a name without quotes. */
 function nameOf({ table }: TableSpec, { name, sequence }: Column): string {
-  return `${quotedName(table.schema ?? 'main')}.${quotedName(sequence?.named?.name ?? `${table.name}_${name}_seq`)}`
+  const own = (sequence?.named?.name ?? `${table.name}_${name}_seq`).replaceAll('"', '_')
+  return `${quotedName(table.schema ?? 'main')}.${quotedName(own)}`
 }
 
 /** Advances sequences to the source's position, never backwards. @returns what could not be done, in words */
