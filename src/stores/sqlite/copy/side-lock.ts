@@ -45,7 +45,7 @@ function busy(error: unknown, label: string): unknown {
   return new SluiceError('LEDGER_BUSY', 'another program copies into this database, or archives from it', {
     where: label,
     reason: 'SQLite has one writer, so only one copy or archive run at a time',
-    hint: 'wait until it ends, then run the same command again; sluice ctl lists the copies of this machine',
+    hint: 'wait until it ends, or end it if it follows a stream, then run the same command again; sluice ctl lists the copies of this machine',
     cause: error,
   })
 }
