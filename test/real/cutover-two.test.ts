@@ -142,6 +142,23 @@ describe.skipIf(!POSTGRES_OWN)(`a cutover between two databases ${POSTGRES_MISSI
     expect(await rowsOf(source)).toEqual(await rowsOf(target))
   })
 
+  test('lets the closed database go after columns that both sides got later', { timeout: 240_000 }, async () => {
+    const stage = await twoStage(server, 50)
+    const { source, target } = stage
+    const { finished, events } = await perform(twoCutover(stage))
+    expect(finished, JSON.stringify(finished.error)).toMatchObject({ exitCode: 0 })
+    const stream = of(events, 'cutover.switched')[0]?.stream ?? ''
+    const sides = { from: source.url, to: target.url }
+    const ended = { kind: 'follow', stream, from: target.url, to: source.url, end: true, untilCaughtUp: false, untilEqual: false } as const // prettier-ignore
+    expect((await perform(ended)).finished.error).toBeUndefined()
+    const retired = (): ReturnType<typeof perform> =>
+      perform({ kind: 'partition-decommission-database', ...sides, leave: [], graceMs: 0, inactive: false, undo: false, budgetMs: 10_000, dryRun: true }) // prettier-ignore
+    await source.sql(`ALTER TABLE ${SQL} ADD COLUMN since int`)
+    expect((await retired()).finished.error?.code).toBe('PARTITION_REFUSED')
+    await target.sql(`ALTER TABLE ${SQL} ADD COLUMN since int`)
+    expect((await retired()).finished.error).toBeUndefined()
+  })
+
   test(
     'opens the source again at the end of the budget, whatever its own sessions wait for',
     { timeout: 240_000 },

@@ -90,7 +90,7 @@ function lackOf({ table, copy, proof, moved, there, here }: Compared): string | 
   if (copy.mark !== null && there.mark !== null && copy.mark !== there.mark) {
     return `${moved}; ${to} was recreated since; ${countsText(to, there.rows, here)}`
   }
-  const strange = copy.source === null ? table.columns.filter((name) => !there.columns.includes(name)) : []
+  const strange = copy.switched !== null ? table.columns.filter((name) => !there.columns.includes(name)) : []
   if (strange.length > 0) return `${moved}; ${to} has no column ${strange.join(', ')}`
   if (there.rows >= minimumRows(copy, proof, here)) return null
   return `${moved}; ${countsText(to, there.rows, here)}`
