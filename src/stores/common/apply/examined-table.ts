@@ -72,7 +72,7 @@ type Refuse = (message: string, hint: string) => void
 
 /** Hint for what may refuse rows until a table has caught up. @param dropped statements that drop it */
 export function droppedHint(dropped: readonly string[]): string {
-  return `drop them: ${dropped.join('; ')}; and create them again when the table is live: copy --with indexes,constraints does that itself, partition run does not`
+  return `drop them: ${dropped.join('; ')}; and create them again, under the same names, when the table is live: sluice copy --follow --with indexes,constraints does that itself, partition run and cutover do not`
 }
 
 export const FOLDED_HINT = 'recreate the table with a column that is compared by its bytes'
