@@ -13,7 +13,10 @@ export type ExpressionRules = {
   readonly texts: readonly OtherText[]
 }
 
-/** A cast, or another call that the plan does not show as written. @property written matches the statement without its texts, names in quotes and comments */
+/**
+ * A cast, or another call that the plan does not show as written.
+ * @property written matches the statement without its texts, names in quotes and comments
+ */
 export type WrittenCast = { readonly written: RegExp; readonly what: string; readonly instead: string }
 
 /** Columns whose texts a function of the source computes otherwise, because of the type or collation of the column. */
@@ -43,9 +46,10 @@ export type OtherExpression = {
 /**
  * Test of the arguments of a call. `text`: the first is a text. `fraction`: one is a number that may have a fraction.
  * `real`: the first is a floating point number, and the statement reads a column of such numbers. `decimal`: one is a
- * decimal that was computed without a constant such as 1.0. `negative`: the second is a constant below 0. `outside`: it is 0 or below -1, or
- * the third is below 0. `moment`: one is a date or time, and none an interval. `boolean`: one is a boolean. `float`:
- * one is a number of single precision; `mixed`: and another is converted to it; `widened`: one is converted to double.
+ * decimal that was computed without a constant such as 1.0. `negative`: the second is a constant below 0. `outside`:
+ * it is 0 or below -1, or the third is below 0. `moment`: one is a date or time, and none an interval. `boolean`: one
+ * is a boolean. `float`: one is a number of single precision; `mixed`: and another is converted to it; `widened`: one
+ * is converted to double.
  * `quotient`: it is none of floating point numbers, and may have more than 4 digits more than its dividend. A number:
  * there are so many arguments. `RegExp`: the first text may match it; `second`: the second is a text that may. `not`:
  * the first has none of these types, named as in DuckDB. `notFrom`: the first is not the result of this function.
