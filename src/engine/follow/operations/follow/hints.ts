@@ -54,7 +54,8 @@ export function hintOfFollow(hint: string, selected: Selected): string {
 function copyCommand({ tables, exclude = [], with: objects = [] }: Selected): string {
   const lists = { '--tables': tables, '--exclude': exclude, '--with': objects }
   const options = Object.entries(lists).filter(([, names]) => names.length > 0)
-  return ['sluice copy --follow', ...options.map(([flag, names]) => shellOption(flag, shellNames(names)))].join(' ')
+  const given = options.map(([flag, names]) => ` ${shellOption(flag, shellNames(names))}`).join('')
+  return `sluice copy --follow${given}`
 }
 
 function withFollowHint(error: SluiceError, selected: Selected): SluiceError {
