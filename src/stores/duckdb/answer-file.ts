@@ -1,10 +1,10 @@
 /** Query results as Parquet: rows are passed as CSV through a pipe, so that at most one row group is in memory. */
-import { mkdtemp, realpath, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { realpath, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { AnswerColumn, AnswerType, WriteAnswer } from '../../model/run/answer-file.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
+import { makeSpool } from '../../shared/spool.ts'
 import { sqlLiteral, quotedName } from '../../shared/sql-text.ts'
 import { readCsv } from './archive-query/read-csv.ts'
 import { NO_DICTIONARY } from './archive/copy-files.ts'
@@ -43,7 +43,7 @@ function castOf(type: AnswerType, text: string): string {
 }
 
 export const writeDuckdbAnswer: WriteAnswer = async ({ path, columns, csv, signal }) => {
-  const folder = await realpath(await mkdtemp(join(tmpdir(), 'sluice-answer-')))
+  const folder = await realpath(await makeSpool())
   try {
     using db = await openDuckDb({ threads: THREADS, memoryLimit: MEMORY, tempDirectory: join(folder, 'spill') })
     const { connection } = db

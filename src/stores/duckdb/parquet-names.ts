@@ -1,7 +1,7 @@
 /** File names that DuckDB reads as one file: names with pattern or control characters get a symbolic link. */
-import { mkdtemp, rm, symlink } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm, symlink } from 'node:fs/promises'
 import { extname, join } from 'node:path'
+import { makeSpool } from '../../shared/spool.ts'
 
 export class ParquetNames implements AsyncDisposable {
   #folder: Promise<string> | null = null
@@ -10,7 +10,7 @@ export class ParquetNames implements AsyncDisposable {
   /** @returns the name, or that of a link to the file, which is valid until this object is disposed */
   async plain(file: string): Promise<string> {
     if (!/[*?[\]{}\\\u0000-\u001f]/.test(file) && extname(file) === '.parquet') return file
-    this.#folder ??= mkdtemp(join(tmpdir(), 'sluice-fsck-'))
+    this.#folder ??= makeSpool()
     const link = join(await this.#folder, `${this.#links++}.parquet`)
     await symlink(file, link)
     return link

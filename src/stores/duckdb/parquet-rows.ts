@@ -3,7 +3,7 @@
  * rows are read by COPY, which reports it. Three facts must agree before a file counts as read: the rows that COPY
  * reports, the lines that arrived, and a mark on the row that is the last one by the row count of the footer.
  */
-import { mkdtemp, rm, stat, symlink } from 'node:fs/promises'
+import { rm, stat, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { DuckDBConnection } from '@duckdb/node-api'
@@ -13,6 +13,7 @@ import type { ParquetFacts, ParquetRows, ParquetSelection } from '../../model/la
 import { SluiceError } from '../../shared/errors.ts'
 import { permissionDenied } from '../../shared/guide-errors.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
+import { makeSpool } from '../../shared/spool.ts'
 import { sqlLiteral, openDuckDb, SharedDuckDb } from './instance.ts'
 import { rowsSql } from './parquet-json.ts'
 import { parquetColumns } from './parquet-types.ts'
@@ -96,7 +97,7 @@ async function plainName(file: string, folder: string): Promise<string> {
 
 async function openParquet(shared: SharedDuckDb, file: string, signal: AbortSignal): Promise<OpenParquet> {
   throwIfAborted(signal)
-  const folder = await mkdtemp(join(tmpdir(), 'sluice-parquet-'))
+  const folder = await makeSpool()
   let close = (): Promise<void> => rm(folder, { recursive: true, force: true })
   try {
     const { size: bytes } = await stat(file)

@@ -4,10 +4,11 @@
  * its last use, because an import reads its checkpoint several times.
  */
 import { rmSync } from 'node:fs'
-import { mkdtemp, open, rm, type FileHandle } from 'node:fs/promises'
+import { open, rm, type FileHandle } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SluiceError } from '../../shared/errors.ts'
+import { makeSpool } from '../../shared/spool.ts'
 import { readPieces, readWhole, type BodyRequest, type ObjectFacts } from './body.ts'
 import type { S3Client } from './client.ts'
 import { columnChunks, footerLength, TAIL_BYTES, type ColumnChunk } from './parquet-footer.ts'
@@ -136,7 +137,7 @@ class Copy {
 
   async #fill(columns: readonly string[] | undefined, signal: AbortSignal): Promise<void> {
     if (this.#handle === null) {
-      this.#folder = await mkdtemp(join(tmpdir(), 'sluice-s3-'))
+      this.#folder = await makeSpool()
       folders.add(this.#folder)
       this.#handle = await open(this.file, 'wx+', 0o600)
     }
