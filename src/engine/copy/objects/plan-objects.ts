@@ -23,23 +23,27 @@ export type PlannedObject = {
    * source's.
    */
   readonly widenedBy?: readonly string[]
-} &
-  /** `replaces`: the other default that the column has in the target. */
-  (
-    | { readonly status: 'build'; readonly object: SchemaObject; readonly note?: string; readonly replaces?: string }
-    /** The object as it is in the target, with its name in the target. */
-    | {
-        readonly status: 'there'
-        readonly object: SchemaObject
-        /** Clause of the source that the target's constraint lacks, such as `DEFERRABLE`. */
-        readonly lost?: string
-      }
-    /**
-     * `later`: statement that creates it when the stream has ended. `unknown`: it is not translated, so that the target
-     * cannot be searched for one that the user has created by hand.
-     */
-    | { readonly status: 'left'; readonly reason: string; readonly later?: string; readonly unknown?: true }
-  )
+} & (
+  | {
+      readonly status: 'build'
+      readonly object: SchemaObject
+      readonly note?: string
+      /** The other default that the column has in the target. */
+      readonly replaces?: string
+    }
+  /** The object as it is in the target, with its name in the target. */
+  | {
+      readonly status: 'there'
+      readonly object: SchemaObject
+      /** Clause of the source that the target's constraint lacks, such as `DEFERRABLE`. */
+      readonly lost?: string
+    }
+  /**
+   * `later`: statement that creates it when the stream has ended. `unknown`: it is not translated, so that the target
+   * cannot be searched for one that the user has created by hand.
+   */
+  | { readonly status: 'left'; readonly reason: string; readonly later?: string; readonly unknown?: true }
+)
 
 /** Plans by the name of the source's table. */
 export type ObjectPlans = ReadonlyMap<string, readonly PlannedObject[]>

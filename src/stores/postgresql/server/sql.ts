@@ -133,13 +133,15 @@ export function amongSql(table: TableSpec, keys: readonly RowKey[]): string {
     const texts = held.map((key) => keyValue(column, key[at] ?? ''))
     return `${literal(arrayText(texts))}::text[]`
   })
-  const values = columns.map((column, at) => `CAST(k.c${at} AS ${castOf(column)})`).join(', ')
+  const values = columns.map((column, at) => `CAST(k.c${at} AS ${castOf(column)})`)
   const names = columns.map((_, at) => `c${at}`).join(', ')
   const rows = lists.map((list) => `pg_catalog.unnest(${list})`).join(', ')
-  const among = `${operatorSql('=', columns)} ANY (SELECT ${values} FROM ROWS FROM (${rows}) AS k(${names}))`
-  const isLoose = ({ collation, sortsOnly }: Column): boolean => collation !== undefined && sortsOnly !== true
-  const byBytes = columns.map((one) => `${quoteName(one.name)}${isLoose(one) ? ' COLLATE pg_catalog."C"' : ''}`)
-  return `(${columnList(table.key)}) ${among}${columns.some(isLoose) ? ` AND (${byBytes.join(', ')}) ${among}` : ''}`
+  const loose = columns.flatMap(({ name, collation, sortsOnly }, at) =>
+    collation !== undefined && sortsOnly !== true ? [{ name: `${quoteName(name)} COLLATE pg_catalog."C"`, at }] : [],
+  )
+  const compared = [columnList(table.key), ...loose.map(({ name }) => name)].join(', ')
+  const wanted = [...values, ...loose.map(({ at }) => values[at])].join(', ')
+  return `(${compared}) ${operatorSql('=', columns)} ANY (SELECT ${wanted} FROM ROWS FROM (${rows}) AS k(${names}))`
 }
 
 /** `ORDER BY` the key, if any. The columns are qualified, because a selected expression may have the same name. */
