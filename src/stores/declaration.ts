@@ -37,7 +37,7 @@ export type SystemDeclaration = {
    * Opens the queue of workers in one of its databases, for systems that can hold one.
    * @throws SluiceError CONNECT_FAILED, LEDGER_NEWER, TARGET_DENIED
    */
-  readonly queue?: (url: string, mode: 'look' | 'work', slots: number) => Promise<RunQueue>
+  readonly queue?: (url: string, mode: 'read' | 'work', slots: number) => Promise<RunQueue>
   /**
    * Opens a database with a queue to plan and grant rights in it, for systems that can hold a queue.
    * @throws SluiceError CONNECT_FAILED, TARGET_DENIED

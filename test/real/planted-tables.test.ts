@@ -262,7 +262,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`planted tables${POSTGRES_MISSING}`, { time
     const own = server.url('planted_later', 'planter', 'planter')
     expect(sluice('worker', '--connect', own, '--idle', '1s').code).toBe(0)
     expect(sluice('copy', '--from', source, '--to', own, '--table', 't').code).toBe(0)
-    await using queue = await openQueue(server.url('planted_later'), 'look')
+    await using queue = await openQueue(server.url('planted_later'), 'read')
     await using ledger = await openPostgres(server.url('planted_later'), 'read')
     const rows = 'SELECT run_id FROM migration_runs WHERE run_id IS NOT NULL'
     const walked = async (): Promise<number> => {

@@ -423,7 +423,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a task ${POSTGRES_MISSING}`, () => {
       ALTER TABLE sluice_queue.sluice_workers DROP COLUMN drain_wanted, DROP COLUMN reached_at, DROP COLUMN beats; ALTER TABLE sluice_queue.sluice_schedules DROP COLUMN confirmed_in;
       UPDATE sluice_queue.sluice_queue_version SET version = 2;
       UPDATE sluice_queue.sluice_runs SET status = 'running'; UPDATE sluice_queue.sluice_run_slots SET state = 'queued'`)
-    await using looking = await openQueue(server.url('queue'), 'look')
+    await using looking = await openQueue(server.url('queue'), 'read')
     expect(await looking.state()).toMatchObject({ refusedSchedules: 0 })
     expect(await looking.slots('7')).toMatchObject([{ rows: 100n, onCall: false }])
     expect(await looking.drain('here')).toBe(0)

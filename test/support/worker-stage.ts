@@ -206,7 +206,7 @@ export class WorkerStage implements AsyncDisposable {
 
   /** State of the run, from the queue. */
   async run(runId: string): Promise<DistributedRun> {
-    await using queue = await openQueue(this.urlOf(this.queue, 'queue'), 'look')
+    await using queue = await openQueue(this.urlOf(this.queue, 'queue'), 'read')
     const [found] = await queue.runs(1, runId)
     if (found === undefined) throw new Error(`the queue has no run ${runId}`)
     return found

@@ -72,13 +72,13 @@ async function inspectServer(
   { checks, options: requests }: ServerPreflight,
   { clock, runId }: Run,
 ): Promise<boolean> {
-  const inspections: readonly (readonly [name: string, look: () => Promise<Verdict | null>])[] = [
+  const inspections: readonly (readonly [name: string, inspect: () => Promise<Verdict | null>])[] = [
     ['round trip', () => databaseRoundTripVerdict(database)],
-    ...checks.map(({ name, inspect: look }) => [name, () => look(database, requests)] as const),
+    ...checks.map(({ name, inspect }) => [name, () => inspect(database, requests)] as const),
     ['session locks', () => locksVerdict(database, `doctor ${runId}`)],
     ['clocks', () => clockVerdict(database, clock)],
   ]
-  for (const [name, look] of inspections) if ((await examination.check(AREA, name, look)).late) return false
+  for (const [name, inspect] of inspections) if ((await examination.check(AREA, name, inspect)).late) return false
   return true
 }
 

@@ -130,8 +130,8 @@ async function listVerdict(path: string, signal: AbortSignal): Promise<Verdict> 
   const start = performance.now()
   try {
     const store = await openLakeStore(path)
-    const look = await store.inspect(store.root, signal)
-    if (look.is === 'denied') throw look.error
+    const state = await store.inspect(store.root, signal)
+    if (state.is === 'denied') throw state.error
     return ok(`answers in ${tookText(performance.now() - start)}`)
   } catch (error) {
     if (error instanceof SluiceError && error.code === 'SOURCE_DENIED') {

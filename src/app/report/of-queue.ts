@@ -16,7 +16,7 @@ const MOST = 100
  * TARGET_DENIED
  */
 export async function queuePart(connect: string, runId: string): Promise<QueuePart | null> {
-  await using queue = await openQueue(connect, 'look')
+  await using queue = await openQueue(connect, 'read')
   const [found] = await queue.runs(1, runId)
   if (found === undefined) return null
   const slots = await queue.slots(runId)

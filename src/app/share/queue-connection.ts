@@ -21,7 +21,7 @@ export class QueueConnection {
     this.#tool = tool
   }
 
-  async look({ runs, workers, schedules, run }: QueueRequest): Promise<QueueSnapshot> {
+  async snapshot({ runs, workers, schedules, run }: QueueRequest): Promise<QueueSnapshot> {
     return await this.#ask(async (queue) => ({
       runs: runs === 0 ? null : (await queue.runs(runs)).map(sharedRun),
       workers: workers ? await queue.workers() : null,
@@ -60,7 +60,7 @@ export class QueueConnection {
   /** Calls the queue. After a failure, the next call opens a new connection. */
   async #ask<T>(question: (queue: RunQueue) => Promise<T>): Promise<T> {
     try {
-      this.#queue ??= openQueue(this.#url, 'look')
+      this.#queue ??= openQueue(this.#url, 'read')
       return await question(await this.#queue)
     } catch (error) {
       await this.close()

@@ -43,7 +43,7 @@ export interface QueueState {
   /** URL of the queue's database without password. */
   readonly label: string
   /** @throws SluiceError CONNECT_FAILED, CONNECTION_LOST, UNSUPPORTED_URL, LEDGER_NEWER; the next call tries again */
-  look(wanted: QueueRequest): Promise<QueueSnapshot>
+  snapshot(wanted: QueueRequest): Promise<QueueSnapshot>
   /**
    * Records steering requests of a run. For an ended run, `held: false` queues its unfinished work again.
    * @returns the run with its current requests

@@ -8,11 +8,11 @@ import { LEDGER_VERSION } from '../../engine/copy/ledger/schema.ts'
 import { systemOf, titlesOf } from '../../engine/run/systems.ts'
 
 /**
- * @param mode `look`: creates nothing
+ * @param mode `read`: creates nothing
  * @param slots number of tasks that a worker processes at the same time
  * @throws SluiceError UNSUPPORTED_URL, CONNECT_FAILED, LEDGER_NEWER
  */
-export async function openQueue(url: string, mode: 'look' | 'work', slots = 0): Promise<RunQueue> {
+export async function openQueue(url: string, mode: 'read' | 'work', slots = 0): Promise<RunQueue> {
   const queue = systemOf(url)?.queue
   if (queue === undefined) throw noQueueIn(url)
   return await queue(url, mode, slots)

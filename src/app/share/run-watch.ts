@@ -192,8 +192,8 @@ export class RunWatch implements QueueWatch {
     const { runId, waitsFor, alerts, status } = known.run
     const key: AlertKey = { scope: `run ${runId}`, cause: 'no-worker', table: '' }
     if (waitsFor !== null) {
-      const look = this.#whole(`sluice runs --distributed --run ${runId}`)
-      const value = `no live worker of version ${waitsFor} takes the run; ${look} shows how to continue`
+      const command = this.#whole(`sluice runs --distributed --run ${runId}`)
+      const value = `no live worker of version ${waitsFor} takes the run; ${command} shows how to continue`
       await this.#begin(known, key, { cause: 'no-worker', value }, { run: runId })
     } else if (alerts.some(({ cause }) => cause === 'no-worker')) {
       const value = status === 'running' ? 'a live worker takes the run' : 'the run has ended'

@@ -18,7 +18,7 @@ const interrupter = new Interrupter()
 const early: SteeringRequest[] = []
 let listener = (request: SteeringRequest): void => void early.push(request)
 let isHeld = false
-/** Time between two looks whether a paused run was resumed, ms. */
+/** Time between two checks whether a paused run was resumed, ms. */
 const HELD_MS = 200
 
 const control: RunControl = {

@@ -20,7 +20,7 @@ export async function steerSharedRun(
   options: RunRequests | null,
   tables: readonly TableRequest[] = [],
 ): Promise<DistributedRun> {
-  await using queue = await openQueue(connect, 'look')
+  await using queue = await openQueue(connect, 'read')
   return await steered(queue, runId, options, tables)
 }
 

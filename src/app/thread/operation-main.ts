@@ -13,7 +13,7 @@ const POLL_EVERY_MS = 40
 const start = workerData as OperationStart
 const flags = new Int32Array(start.flags)
 const interrupter = new Interrupter()
-const look = setInterval(() => {
+const poll = setInterval(() => {
   const [stop, abort] = [Atomics.load(flags, FLAG.stop), Atomics.load(flags, FLAG.abort)]
   if (stop !== 0) interrupter.requestStop(new SluiceError('STOPPED', 'stopped on request', { exitCode: stop }))
   if (abort !== 0) interrupter.requestAbort(new SluiceError('ABORTED', 'aborted on request', { exitCode: abort }))
@@ -51,6 +51,6 @@ const finished = await runOperation(start.operation, {
   control,
   onEvent: (event) => post({ type: 'event', event }),
 })
-clearInterval(look)
+clearInterval(poll)
 disarm()
 post({ type: 'done', exitCode: finished.exitCode })

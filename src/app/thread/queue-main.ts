@@ -30,8 +30,8 @@ async function answered({ id, asked }: QueueQuestion): Promise<QueueAnswer> {
 
 async function answerOf(asked: QueueAsked): Promise<unknown> {
   switch (asked.act) {
-    case 'look':
-      return await desk.look(asked.wanted)
+    case 'snapshot':
+      return await desk.snapshot(asked.wanted)
     case 'steer':
       return await desk.steer(asked.runId, asked.options)
     case 'drain':

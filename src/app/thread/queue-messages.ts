@@ -8,7 +8,7 @@ import type { PackedError } from '../../shared/packed-error.ts'
 export type QueueStart = { readonly url: string; readonly tool: string }
 
 export type QueueAsked =
-  | { readonly act: 'look'; readonly wanted: QueueRequest }
+  | { readonly act: 'snapshot'; readonly wanted: QueueRequest }
   | { readonly act: 'steer'; readonly runId: string; readonly options: RunRequests }
   | { readonly act: 'drain'; readonly worker: string }
   | { readonly act: 'change-schedule'; readonly name: string; readonly change: ScheduleChange }

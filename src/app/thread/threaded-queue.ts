@@ -29,7 +29,7 @@ export class ThreadedQueue implements QueueState {
     this.#start = { url, tool }
   }
 
-  look = (wanted: QueueRequest): Promise<QueueSnapshot> => this.#ask<QueueSnapshot>({ act: 'look', wanted })
+  snapshot = (wanted: QueueRequest): Promise<QueueSnapshot> => this.#ask<QueueSnapshot>({ act: 'snapshot', wanted })
 
   steer = (runId: string, options: RunRequests): Promise<SharedRun> =>
     this.#ask<SharedRun>({ act: 'steer', runId, options })

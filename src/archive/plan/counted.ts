@@ -12,9 +12,9 @@ export class PlanCounts {
   readonly #notInspected = new Map<string, number>()
 
   /** Adds a period whose rows were only counted, or that was not checked. */
-  addPeriod(look: PeriodState): void {
-    if ('notLooked' in look) this.#add(this.#notInspected, look.notLooked)
-    else this.by(look.rows === 0n && look.surplus === 0n ? 'empty' : 'count')
+  addPeriod(state: PeriodState): void {
+    if ('notInspected' in state) this.#add(this.#notInspected, state.notInspected)
+    else this.by(state.rows === 0n && state.surplus === 0n ? 'empty' : 'count')
   }
 
   by(how: CheckKind): void {
@@ -24,8 +24,8 @@ export class PlanCounts {
   /** Text about what was not checked; empty if all was. @param next sentence about a command that checks more */
   notChecked(next: string): { readonly notChecked?: string } {
     const of = (how: CheckKind): number => this.#counts.get(how) ?? 0
-    const unlooked = [...this.#notInspected.values()].reduce((sum, one) => sum + one, 0)
-    if (of('keys') + of('count') + unlooked === 0) return {}
+    const notInspected = [...this.#notInspected.values()].reduce((sum, one) => sum + one, 0)
+    if (of('keys') + of('count') + notInspected === 0) return {}
     const reasons = [...this.#notInspected.keys()]
     const more = reasons.length > NAMED ? '; …' : ''
     const parts = [
@@ -34,7 +34,7 @@ export class PlanCounts {
       ...(of('count') > 0
         ? [`${of('count')} by count, which shows neither changed values nor a late row that replaces a deleted one`]
         : []),
-      ...(unlooked > 0 ? [`${unlooked} not at all (${reasons.slice(0, NAMED).join('; ')}${more})`] : []),
+      ...(notInspected > 0 ? [`${notInspected} not at all (${reasons.slice(0, NAMED).join('; ')}${more})`] : []),
     ]
     return {
       notChecked: `archived rows that are still in the database; periods were searched for them: ${parts.join('; ')}. ${next}`,

@@ -41,8 +41,8 @@ export async function latePeriods(
   const inspections = await periodRows(source, { ...record, partitions: gone }, options)
   return new Map(
     gone.flatMap(({ label, period }) => {
-      const look = inspections.get(label)
-      return look === undefined ? [] : [[period, look] as const]
+      const state = inspections.get(label)
+      return state === undefined ? [] : [[period, state] as const]
     }),
   )
 }

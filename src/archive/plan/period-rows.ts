@@ -24,7 +24,7 @@ export type PeriodState =
    */
   | { readonly rows: bigint; readonly surplus: bigint; readonly cheap: boolean; readonly place?: RowsPlace }
   /** The reason why it was not checked. */
-  | { readonly notLooked: string }
+  | { readonly notInspected: string }
 
 type Period = { readonly partition: ArchivedPartition; readonly condition: string; readonly expected: bigint }
 type Cut = { readonly timeColumn: string; readonly calendar: string }
@@ -51,14 +51,14 @@ export async function periodRows(
   const rest = natives.length === 0 ? null : await defaultOf(source, record)
   const late = rest === null ? null : await rowsInspectedAt(rest, widest(natives), options)
   for (const { label, state } of natives) {
-    const look = late?.get(label)
-    const isFound = look !== undefined && 'rows' in look && look.rows > 0n
+    const inDefault = late?.get(label)
+    const isFound = inDefault !== undefined && 'rows' in inDefault && inDefault.rows > 0n
     const detached = `rows of the detached table; ${DEEP}`
     if (state !== 'DETACHED' || isFound) {
-      if (look !== undefined) inspections.set(label, look)
-    } else if (look !== undefined && 'notLooked' in look) {
-      inspections.set(label, { notLooked: `${detached}; ${look.notLooked}` })
-    } else inspections.set(label, { notLooked: detached })
+      if (inDefault !== undefined) inspections.set(label, inDefault)
+    } else if (inDefault !== undefined && 'notInspected' in inDefault) {
+      inspections.set(label, { notInspected: `${detached}; ${inDefault.notInspected}` })
+    } else inspections.set(label, { notInspected: detached })
   }
   return inspections
 }
@@ -115,7 +115,7 @@ async function rowsInspectedAt(
   for (const group of groups) {
     const { partition } = group
     const period = group.why ?? periodOf(place, group)
-    if (typeof period === 'string') inspections.set(partition.label, { notLooked: `${what}: ${period}` })
+    if (typeof period === 'string') inspections.set(partition.label, { notInspected: `${what}: ${period}` })
     else periods.push(period)
   }
   if (periods.length === 0) return inspections
@@ -123,7 +123,7 @@ async function rowsInspectedAt(
   const limit = options === 'cheap' ? COUNTED_AT_ONCE : null
   if (limit !== null && (effort.rows === null || effort.rows > limit)) {
     const notInspected = `${what}: ${tooManyText(effort, place)}`
-    for (const { partition } of periods) inspections.set(partition.label, { notLooked: notInspected })
+    for (const { partition } of periods) inspections.set(partition.label, { notInspected: notInspected })
     return inspections
   }
   const counts = await countsOf(source, periods, effort)
@@ -131,7 +131,7 @@ async function rowsInspectedAt(
   for (const [i, { partition, expected, condition }] of periods.entries()) {
     const rows = counts[i]
     const own = partition.native === null ? {} : { place: { table: source.table, where: condition } }
-    if (rows == null) inspections.set(partition.label, { notLooked: `${what}: ${UNCOUNTABLE}` })
+    if (rows == null) inspections.set(partition.label, { notInspected: `${what}: ${UNCOUNTABLE}` })
     else inspections.set(partition.label, { rows, surplus: rows - expected, cheap, ...own })
   }
   return inspections

@@ -63,12 +63,12 @@ async function withRemovalNotes(
   return notes.length === 0 ? one : { ...one, note: notes.join('; ') }
 }
 
-function withRowCount(one: PlannedPartition, look: PeriodState | undefined): PlannedPartition {
-  if (look === undefined) return one
-  const surplus = 'surplus' in look ? look.surplus : 0n
+function withRowCount(one: PlannedPartition, state: PeriodState | undefined): PlannedPartition {
+  if (state === undefined) return one
+  const surplus = 'surplus' in state ? state.surplus : 0n
   const isLate = surplus > 0n && one.known?.native === null && one.known.state === 'DETACHED'
   const notes = [
-    ...('notLooked' in look ? [`not inspected: ${look.notLooked}`] : []),
+    ...('notInspected' in state ? [`not inspected: ${state.notInspected}`] : []),
     ...(surplus === 0n ? [] : [surplusText(surplus)]),
     // Omit the note if all archived rows were removed: the surplus may then be restored rows that changed. These
     // prevent the drop, so the note would be wrong.
@@ -77,5 +77,5 @@ function withRowCount(one: PlannedPartition, look: PeriodState | undefined): Pla
       : []),
     ...(one.note === undefined ? [] : [one.note]),
   ]
-  return { ...one, look, ...(notes.length === 0 ? {} : { note: notes.join('; ') }) }
+  return { ...one, counted: state, ...(notes.length === 0 ? {} : { note: notes.join('; ') }) }
 }

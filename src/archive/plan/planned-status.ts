@@ -19,7 +19,7 @@ export type PlannedPartition = {
    * Rows of an archived period that are still in the source; absent if none are expected, or the period is not
    * archived.
    */
-  readonly look?: PeriodState
+  readonly counted?: PeriodState
 }
 
 type PlanningContext = {

@@ -68,8 +68,9 @@ export async function rangeCandidates(
     // `partFor` uses only the parts in the ledger, not the rows in the source.
     const part = period === undefined ? null : partFor(record, period.label)
     if (period === undefined || part === null) continue
-    const look = part.part === 1 ? undefined : late.get(period.label)
-    const rows = part.part === 1 ? await counted(period, period) : look !== undefined && 'rows' in look ? look.rows : 0n
+    const state = part.part === 1 ? undefined : late.get(period.label)
+    const rows =
+      part.part === 1 ? await counted(period, period) : state !== undefined && 'rows' in state ? state.rows : 0n
     // An archived period without new rows needs no entry.
     if (rows === 0n && part.part > 1) continue
     if (rows === 0n && named.length === 0) {
@@ -113,10 +114,13 @@ async function ownBounds(
 
 /** Text about periods whose late rows were not counted; null if all were. */
 function uncountedText(late: ReadonlyMap<string, PeriodState>): string | null {
-  const unlooked = [...late].flatMap(([label, look]) => ('notLooked' in look ? [{ label, why: look.notLooked }] : []))
-  const [first] = unlooked
+  const notInspected = [...late].flatMap(([label, state]) =>
+    'notInspected' in state ? [{ label, why: state.notInspected }] : [],
+  )
+  const [first] = notInspected
   if (first === undefined) return null
-  const many = unlooked.length === 1 ? first.label : `${first.label} and ${unlooked.length - 1} more archived periods`
+  const many =
+    notInspected.length === 1 ? first.label : `${first.label} and ${notInspected.length - 1} more archived periods`
   return `late rows of ${many} were not searched (${first.why}): --partition ${first.label} searches them, however long it takes`
 }
 

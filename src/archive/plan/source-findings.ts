@@ -68,37 +68,37 @@ export async function* sourceFindings(
     }
     const sums = deep ? await compareRemaining(context, partition) : 'none'
     const differs = typeof sums === 'string' ? null : sums
-    const look = inspections.get(partition.label)
-    const neighbours = look !== undefined && 'rows' in look && look.rows > 0n ? look.place : undefined
+    const state = inspections.get(partition.label)
+    const neighbours = state !== undefined && 'rows' in state && state.rows > 0n ? state.place : undefined
     if (neighbours !== undefined) {
       inspected.by(sums === 'none' ? 'count' : 'values')
       yield* await lateNeighbours(source, record, partition, neighbours, reader)
       if (differs !== null) yield differs
       continue
     }
-    const isSuspect = differs !== null || surplusOf(look) !== 0n
+    const isSuspect = differs !== null || surplusOf(state) !== 0n
     // During a restore, the expected number of rows is unknown: always compare values.
     const isComing = partition.native === null && partition.restoring
     const isKeyed =
-      look !== undefined && 'rows' in look && (isSuspect || (sums === 'none' && look.cheap && look.rows > 0n))
+      state !== undefined && 'rows' in state && (isSuspect || (sums === 'none' && state.cheap && state.rows > 0n))
     const values = isSuspect || isComing
     const byKey = isComing || isKeyed ? await differencesByKey(source, record, partition, values, reader) : null
     if (sums !== 'none') inspected.by('values')
     else if (byKey !== null) inspected.by(values ? 'values' : 'keys')
-    else if (look !== undefined) inspected.addPeriod(look)
+    else if (state !== undefined) inspected.addPeriod(state)
     if (byKey !== null && byKey.length > 0) yield* byKey
     else if (differs !== null) yield differs
-    else if (surplusOf(look) !== 0n) {
-      yield { finding: 'differs from the source', partition: partition.label, detail: surplusText(surplusOf(look)) }
+    else if (surplusOf(state) !== 0n) {
+      yield { finding: 'differs from the source', partition: partition.label, detail: surplusText(surplusOf(state)) }
     }
   }
 }
 
 /** Reports all rows of an expired period as late, because its files may be gone. */
-function* lateExpired({ label }: ArchivedPartition, look: PeriodState | undefined): Generator<ArchiveFinding> {
-  if (look === undefined || !('rows' in look) || look.rows === 0n) return
-  const where = look.place === undefined ? 'the table' : `${tableText(look.place.table.table)}, the default partition`
-  const detail = `${countText(look.rows, 'row')} in ${where}, of a period that has expired`
+function* lateExpired({ label }: ArchivedPartition, state: PeriodState | undefined): Generator<ArchiveFinding> {
+  if (state === undefined || !('rows' in state) || state.rows === 0n) return
+  const where = state.place === undefined ? 'the table' : `${tableText(state.place.table.table)}, the default partition`
+  const detail = `${countText(state.rows, 'row')} in ${where}, of a period that has expired`
   yield { finding: 'late rows', partition: label, detail }
 }
 
@@ -139,8 +139,8 @@ function archivedNeighbours(partition: ArchivedPartition, { partitions }: Archiv
   return otherParts(partition, partitions).filter(({ state }) => isArchived(state))
 }
 
-function surplusOf(look: PeriodState | undefined): bigint {
-  return look !== undefined && 'surplus' in look ? look.surplus : 0n
+function surplusOf(state: PeriodState | undefined): bigint {
+  return state !== undefined && 'surplus' in state ? state.surplus : 0n
 }
 
 /**

@@ -68,9 +68,9 @@ export async function rebuildLedger(
   const { store, database } = opened
   const found = await archiveAt(options.to, table, opened, run)
   const natives = (await store.offers.partitions?.list(table, abort)) ?? null
-  const look = (state: ArchiveLogState): Promise<RecordedArchive> =>
+  const read = (state: ArchiveLogState): Promise<RecordedArchive> =>
     recordedArchive(table, { ...found, state }, options, natives, { store, signal: abort })
-  const first = await look(found.state)
+  const first = await read(found.state)
   const units = await nativesFor(store, table, first.present, abort)
   // Accept any ownership token of the log until this ledger has its own.
   let head = found.state.head
@@ -87,7 +87,7 @@ export async function rebuildLedger(
   let last: (Found & { readonly said: RecordedArchive; readonly state: ArchiveLogState }) | null = null
   const judge = async (state: ArchiveLogState): Promise<ArchiveProperties | null> => {
     head = state.head
-    const said = await look(state)
+    const said = await read(state)
     const seen = { ...found, state }
     const inspected = await comparedWith({ ...context, archived: said.present }, seen, said, {
       natives: units,

@@ -183,7 +183,7 @@ export async function compareRowsNow(
   const found = new Map<string, string>()
   let refused = 0
   /** @returns keys of found rows that are spelled differently from the requested ones */
-  const look = async (keys: readonly RowKey[]): Promise<readonly RowKey[]> => {
+  const readOthers = async (keys: readonly RowKey[]): Promise<readonly RowKey[]> => {
     const request = {
       table,
       columns: sharedColumns(shared),
@@ -202,7 +202,7 @@ export async function compareRowsNow(
     }
     return others
   }
-  let others = (await look(rows.map(keyOf))).length
+  let others = (await readOthers(rows.map(keyOf))).length
   const standing: ArchivedKey[] = []
   for (const row of rows) {
     const key = keyOf(row)
@@ -210,7 +210,7 @@ export async function compareRowsNow(
     if (!found.has(name) && (refused > 0 || others > 0)) {
       // For an unreadable row, or a key with another spelling, the matching key is unknown: read each key alone.
       const before = refused
-      const [there] = await look([key])
+      const [there] = await readOthers([key])
       if (there !== undefined) {
         others--
         standing.push({ row, key, how: 'changed', there })

@@ -69,8 +69,8 @@ function parallelContext(context: ArchiveContext, database: LedgerDatabase): Nei
       const source = { store, table: context.table, signal: interrupt.abort }
       const inspections = await periodRows(source, { ...archived, partitions }, 'cheap')
       return partitions.filter(({ label }) => {
-        const look = inspections.get(label)
-        return look !== undefined && 'surplus' in look && look.surplus < 0n
+        const state = inspections.get(label)
+        return state !== undefined && 'surplus' in state && state.surplus < 0n
       })
     },
     doubled: async (partition, others, native) => {

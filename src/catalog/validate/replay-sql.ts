@@ -117,7 +117,7 @@ removes AS (SELECT version, count(*) AS n FROM log_remove WHERE source = 0 GROUP
 ended AS (
   SELECT l.removed_version AS version, sum(a.size) AS bytes FROM log_life l JOIN log_add a USING (version, source, line)
   WHERE l.removed_version IS NOT NULL GROUP BY l.removed_version),
-told AS (
+stated AS (
   SELECT version, count(*) FILTER (kind = 'add') AS adds, count(*) FILTER (kind = 'remove') AS removes,
     sum(TRY_CAST(raw->>'$.add.size' AS BIGINT)) AS added_bytes, sum(TRY_CAST(raw->>'$.remove.size' AS BIGINT)) AS removed_bytes
   FROM log_other WHERE source = 3 AND kind IN ('add', 'remove') GROUP BY version),
@@ -132,7 +132,7 @@ SELECT v.version, t.commit_time, t.has_commit, CASE WHEN t.in_commit THEN '1' EL
   n.num_files, n.num_bytes, n.num_records, n.files_without_records
 FROM log_version v JOIN log_time t USING (version) JOIN log_total n USING (version) LEFT JOIN log_file f ON f.version = v.version AND f.source IN (0, 3)
 LEFT JOIN log_info i ON i.version = v.version LEFT JOIN lines l ON l.version = v.version LEFT JOIN adds a ON a.version = v.version
-LEFT JOIN removes r ON r.version = v.version LEFT JOIN ended e ON e.version = v.version LEFT JOIN told o ON o.version = v.version
+LEFT JOIN removes r ON r.version = v.version LEFT JOIN ended e ON e.version = v.version LEFT JOIN stated o ON o.version = v.version
 LEFT JOIN first_files ff ON ff.version = v.version`
 
 /** Needs `log_version(version, modified, has_commit)`: every version of the window with the time of its file. */

@@ -140,7 +140,7 @@ async function planOfCommand(
 ): Promise<ReadCommand | null> {
   const { operation, commandLine: line } = read
   const plan = planOf(operation)
-  const { look, display } = declarationOf(operation.kind)
+  const { inspection: look, display } = declarationOf(operation.kind)
   if (plan !== null) return { operation: plan, commandLine: `${line} --dry-run` }
   if (display === 'listing') return read
   if (look === undefined) return null

@@ -51,11 +51,11 @@ async function* walk(
   options: WalkOptions,
 ): AsyncGenerator<FoundInFolder> {
   throwIfAborted(options.signal)
-  const look: FolderState = await lake.inspect(path, options.signal)
-  if (look.is === 'table') {
+  const state: FolderState = await lake.inspect(path, options.signal)
+  if (state.is === 'table') {
     yield { kind: 'table', name: name === '' ? '.' : name, path }
     if (!options.recursive) return
-    const listed = await foldersOrDenied(look, options.signal)
+    const listed = await foldersOrDenied(state, options.signal)
     if (listed instanceof SluiceError) {
       yield { kind: 'unreadable', name: name === '' ? '.' : name, path, error: listed }
       return
@@ -79,15 +79,15 @@ async function* walk(
     }
     return
   }
-  if (look.is === 'denied') {
-    if (depth === 0) throw look.error
+  if (state.is === 'denied') {
+    if (depth === 0) throw state.error
     // Some file systems have this folder in their root; only the administrator can read it.
     if (name === 'lost+found') yield { kind: 'excluded', name, word: name }
-    else yield { kind: 'unreadable', name, path, error: look.error }
+    else yield { kind: 'unreadable', name, path, error: state.error }
     return
   }
   const enters = options.recursive || depth === 0
-  for (const [i, item] of look.items.entries()) {
+  for (const [i, item] of state.items.entries()) {
     const childName = name === '' ? item.name : `${name}/${item.name}`
     const word = excludedBy(childName, options.exclude)
     if (word !== null) {
@@ -109,7 +109,7 @@ async function* walk(
       seen.add(real)
     }
     if (!enters) continue
-    prefetchFolders(lake, look.items, i, name, options)
+    prefetchFolders(lake, state.items, i, name, options)
     if (!options.recursive && (await lake.isPlainFolder(item.path, options.signal))) {
       options.onShallow?.(childName)
       continue
@@ -120,11 +120,11 @@ async function* walk(
 
 /** The folders of a table, or the error if its folder cannot be listed: reading its log does not need the listing. */
 async function foldersOrDenied(
-  look: Extract<FolderState, { is: 'table' }>,
+  state: Extract<FolderState, { is: 'table' }>,
   signal: AbortSignal,
 ): Promise<TableFolders | SluiceError> {
   try {
-    return await look.folders(signal)
+    return await state.folders(signal)
   } catch (error) {
     throwIfAborted(signal)
     const failure = asSluiceError(error)
@@ -186,9 +186,9 @@ export async function foldersInside(
   { exclude, signal }: Pick<WalkOptions, 'exclude' | 'signal'>,
 ): Promise<readonly string[]> {
   try {
-    const look = await (await openLakeStore(root)).inspect(path, signal)
-    if (look.is !== 'table') return []
-    const folders = (await look.folders(signal)).items.filter(({ link }) => link?.() === undefined)
+    const state = await (await openLakeStore(root)).inspect(path, signal)
+    if (state.is !== 'table') return []
+    const folders = (await state.folders(signal)).items.filter(({ link }) => link?.() === undefined)
     const names = folders.map((item) => (name === '.' ? item.name : `${name}/${item.name}`))
     return names.filter((one) => excludedBy(one, exclude) === null)
   } catch (error) {

@@ -46,33 +46,33 @@ export type InspectedOldTable = {
 /** Inspects an old table; read-only. @throws SluiceError SOURCE_GONE, PLAN_CHANGED, CONNECTION_LOST */
 export async function inspect(options: InspectOptions, signal: AbortSignal): Promise<InspectedOldTable> {
   const { row, oldTable, tables, store, copies, database, steps, graceMs } = options
-  const look = await store.inspect(tables, signal)
-  if (look === 'gone') {
+  const found = await store.inspect(tables, signal)
+  if (found === 'gone') {
     throw new SluiceError('SOURCE_GONE', `${tableText(oldTable)} does not exist`, {
       where: copies.label,
       reason: 'according to the ledger it is an old table that sluice has not dropped',
       hint: 'another user renamed or dropped it: restore its name, then run the same command again',
     })
   }
-  if (look === 'other') throw otherOldTable(tableText(oldTable))
+  if (found === 'other') throw otherOldTable(tableText(oldTable))
   const back = await reverseStreamOf(database, row)
-  const since = useSince(look.use, look.identity, steps, back)
+  const since = useSince(found.use, found.identity, steps, back)
   const graceEndMs = (row.switchedMs ?? 0) + graceMs
   return {
-    identity: look.identity,
+    identity: found.identity,
     findings: [
       switchFinding(row),
-      graceFinding(graceEndMs, look.nowMs, 'table'),
+      graceFinding(graceEndMs, found.nowMs, 'table'),
       ...back.findings,
       ...(await otherStreams(options, signal)),
-      ...(await archiveHolds({ copies, oldTable, heir: tables.heir.name }, look.identity, signal)),
+      ...(await archiveHolds({ copies, oldTable, heir: tables.heir.name }, found.identity, signal)),
       since.finding,
-      ...look.findings,
+      ...found.findings,
     ],
-    use: look.use,
+    use: found.use,
     mustRecordUse: since.mustRecordUse,
     isWanted: back.isWanted,
-    graceOver: graceEndMs <= look.nowMs,
+    graceOver: graceEndMs <= found.nowMs,
     graceEndMs,
   }
 }

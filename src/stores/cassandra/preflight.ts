@@ -36,7 +36,7 @@ export async function inspectCassandra(checks: Checks, url: string, clock: Pick<
   })
   const { link } = opened
   if (link === null) return
-  const inspections: readonly (readonly [name: string, look: () => Promise<Verdict | null>])[] = [
+  const inspections: readonly (readonly [name: string, inspect: () => Promise<Verdict | null>])[] = [
     ['round trip', () => cassandraRoundTripVerdict(link)],
     ['encryption', async () => encryptionVerdict(link)],
     ['release', async () => releaseVerdict(link)],
@@ -48,11 +48,11 @@ export async function inspectCassandra(checks: Checks, url: string, clock: Pick<
     ['clocks', () => clocksVerdict(link, clock)],
   ]
   try {
-    for (const [name, look] of inspections) {
+    for (const [name, inspect] of inspections) {
       const failing = (thrown: unknown): never => {
         throw cassandraError(thrown, link.settings, 'read')
       }
-      if ((await checks.check(AREA, name, () => look().catch(failing))).late) return
+      if ((await checks.check(AREA, name, () => inspect().catch(failing))).late) return
     }
   } finally {
     await link[Symbol.asyncDispose]()

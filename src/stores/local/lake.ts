@@ -38,7 +38,7 @@ class LocalLake implements LakeStore {
       await (await opendir(path)).close()
       return true
     } catch {
-      // `look` returns the error.
+      // `inspect` returns the error.
       return false
     }
   }
@@ -89,7 +89,7 @@ function itemOf(entry: Dirent, path: string): readonly LakeItem[] {
   const target = entry.isSymbolicLink() ? targetOf(path) : 'file'
   if (target === 'folder') return [{ kind: 'folder', name, path, link: () => realpathSync(path) }]
   if (DATABASE_FILE.test(name)) return [{ kind: 'file', name, path }]
-  // `look` reports why such a link cannot be followed: it may lead to a table.
+  // `inspect` reports why such a link cannot be followed: it may lead to a table.
   const mayBeFolder = target === 'denied' || (target === 'nowhere' && extname(name) === '')
   return mayBeFolder ? [{ kind: 'folder', name, path }] : []
 }

@@ -29,9 +29,9 @@ class S3Lake implements LakeStore {
   }
 
   async inspect(path: string, signal: AbortSignal): Promise<FolderState> {
-    const look = this.#folders.get(path) ?? this.#ask(path, signal)
+    const folder = this.#folders.get(path) ?? this.#ask(path, signal)
     this.#folders.delete(path)
-    return look
+    return folder
   }
 
   async isPlainFolder(path: string, signal: AbortSignal): Promise<boolean> {
@@ -41,11 +41,11 @@ class S3Lake implements LakeStore {
 
   prefetch(path: string, signal: AbortSignal, nested: boolean): void {
     if (this.#folders.has(path)) return
-    const look = this.#ask(path, signal)
-    const ahead = look.then(async (found) => (nested && found.is === 'table' ? found.folders(signal) : undefined))
-    // The caller of `inspect` gets the error from `look`.
+    const folder = this.#ask(path, signal)
+    const ahead = folder.then(async (found) => (nested && found.is === 'table' ? found.folders(signal) : undefined))
+    // The caller of `inspect` gets the error of `folder`.
     ahead.catch(() => undefined)
-    this.#folders.set(path, look)
+    this.#folders.set(path, folder)
   }
 
   /** Database files are searched only on this machine: in a bucket, each would cost a request for its first bytes. */

@@ -66,7 +66,7 @@ export class RunFlow {
     this.notified = []
     this.#entries = []
     const { id } = this
-    if (lines.length + entries.length > 0) this.#store.dispatch({ type: 'told', id, lines, entries })
+    if (lines.length + entries.length > 0) this.#store.dispatch({ type: 'output', id, lines, entries })
     if (events.length > 0) this.#store.dispatch({ type: 'events', id, events, now: this.#clock.now() })
   }
 

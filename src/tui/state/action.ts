@@ -84,7 +84,7 @@ export type Action =
   | { readonly type: 'events'; readonly id: number; readonly events: readonly Event[]; readonly now: number }
   /** Lines that the run would print without the UI, and its entries for the log. */
   | {
-      readonly type: 'told'
+      readonly type: 'output'
       readonly id: number
       readonly lines: readonly string[]
       readonly entries: readonly LogEntry[]

@@ -261,7 +261,7 @@ function reduce(state: State, action: Action): State {
       }
     case 'events':
       return foldEvents(state, action)
-    case 'told':
+    case 'output':
       return withLog(
         withRun(state, action.id, (run) => withOutput(run, action.lines)),
         action.entries,

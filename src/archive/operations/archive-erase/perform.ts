@@ -150,30 +150,30 @@ async function erase(
       return await ended(erasing, await endHistory(erasing), notChecked)
     })
   }
-  const look = await inspectNow({ context, wanted }, opened, record)
-  if (isNothing(look) && before === null)
+  const found = await inspectNow({ context, wanted }, opened, record)
+  if (isNothing(found) && before === null)
     refuseStrangeFiles(context.name, await logged(context), await recordNow(opened, record))
-  if (dryRun || look.refusal !== null) report(tableText(table.table), look, run)
+  if (dryRun || found.refusal !== null) report(tableText(table.table), found, run)
   const history = await historyPaths(context, counting)
   // Refuse now: a file that another ledger needs would stop the erasure at its end, after rows were erased.
   const refusal =
-    look.refusal ??
+    found.refusal ??
     unasked ??
-    (await deletionRefusal(context, record, look)) ??
-    otherLedgerError(others, context.name, [...history, ...rewrittenFiles(look)])
+    (await deletionRefusal(context, record, found)) ??
+    otherLedgerError(others, context.name, [...history, ...rewrittenFiles(found)])
   if (dryRun) {
-    const totals = { ...foundTotals(look), files: dec(history.length) }
+    const totals = { ...foundTotals(found), files: dec(history.length) }
     return { totals, ...(refusal === null ? {} : { error: refusal }) }
   }
   if (refusal !== null) throw refusal
   // Older versions may hold rows that the newest one and the table no longer have.
-  if (before === null && isNothing(look) && history.length === 0) {
+  if (before === null && isNothing(found) && history.length === 0) {
     return { totals: { rows: '0', sourceRows: '0' }, notChecked }
   }
   const erasure = before ?? (await begin(erasures, operation, wanted, run))
   return await erasures.underLease(erasure, async () => {
     const erasing: Erasing = { context, ...counting, erasures, erasure, wanted, run }
-    if (!(await eraseAll(erasing, opened, record, look))) return { totals: {}, stopped: true }
+    if (!(await eraseAll(erasing, opened, record, found))) return { totals: {}, stopped: true }
     return await ended(erasing, await endHistory(erasing), notChecked)
   })
 }
@@ -190,9 +190,9 @@ async function eraseAll(
 ): Promise<boolean> {
   const { context, run } = erasing
   for (const turn of [0, 1]) {
-    const look = turn === 0 ? first : await inspectNow(erasing, opened, await recordNow(opened, record))
-    if (look.refusal !== null) throw look.refusal
-    if (!(await erasePartitions(erasing, look.partitions))) return false
+    const found = turn === 0 ? first : await inspectNow(erasing, opened, await recordNow(opened, record))
+    if (found.refusal !== null) throw found.refusal
+    if (!(await erasePartitions(erasing, found.partitions))) return false
     await eraseOtherRows(erasing, () => recordNow(opened, record), turn)
   }
   const reload = (): Promise<ArchiveRecord> => recordNow(opened, record)

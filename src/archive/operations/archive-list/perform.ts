@@ -58,8 +58,8 @@ export async function performArchiveList(
       const error = troubles.get(one.label) ?? (one.error === null ? null : `${one.error.code}: ${one.error.message}`)
       const bytes = one.files.reduce((sum, file) => sum + file.bytes, 0n)
       const inArchive = one.version !== null && one.state !== 'RESTORED' && one.state !== 'EXPIRED'
-      const look = inspections.get(one.label)
-      if (look !== undefined) inspected.addPeriod(look)
+      const period = inspections.get(one.label)
+      if (period !== undefined) inspected.addPeriod(period)
       partitions++
       if (inArchive) rows += one.digest?.rows ?? 0n
       if (inArchive) stored += bytes
@@ -78,8 +78,8 @@ export async function performArchiveList(
         ...(one.state === 'DETACHED' && one.dropAfterMs !== null ? { dropAfter: isoTime(one.dropAfterMs) } : {}),
         ...expiredFields(one, record.retentionMs, going.has(one.label)),
         ...(one.held === null ? {} : { held: one.held }),
-        ...countFields(look),
-        ...resumeFields(standing, look !== undefined && 'notLooked' in look ? [look.notLooked] : []),
+        ...countFields(period),
+        ...resumeFields(standing, period !== undefined && 'notInspected' in period ? [period.notInspected] : []),
         ...(error === null ? {} : { error }),
       })
     }
@@ -154,7 +154,7 @@ function expiredFields(
   }
 }
 
-function countFields(look: PeriodState | undefined): { readonly counted?: Dec; readonly surplus?: Dec } {
-  if (look === undefined || 'notLooked' in look) return {}
-  return { counted: dec(look.rows), ...(look.surplus === 0n ? {} : { surplus: dec(look.surplus) }) }
+function countFields(period: PeriodState | undefined): { readonly counted?: Dec; readonly surplus?: Dec } {
+  if (period === undefined || 'notInspected' in period) return {}
+  return { counted: dec(period.rows), ...(period.surplus === 0n ? {} : { surplus: dec(period.surplus) }) }
 }

@@ -27,7 +27,7 @@ export async function showArchivePlan({ operation, run, plans, refused }: Planne
     reportUnsure(plan, run)
     if (operation.exact === true) await reportDoubtful(plan, { ...around, emit: run.emit })
     reportResumeState(plan.table.table, standing, run)
-    for (const { look } of plan.partitions) if (look !== undefined) inspected.addPeriod(look)
+    for (const { counted } of plan.partitions) if (counted !== undefined) inspected.addPeriod(counted)
   }
   const error = refused.first === undefined ? {} : { error: refused.first }
   return { totals: totalsOf(plans), ...inspected.notChecked('sluice archive verify checks more'), ...error }

@@ -163,11 +163,11 @@ async function defaultPartitionRows(
   { context }: OpenArchive,
   record: ArchiveRecord,
   partition: ArchivedPartition,
-  look: PeriodState | undefined,
+  state: PeriodState | undefined,
   seen: RestorePreview,
 ): Promise<Pick<RestorePreview, 'text' | 'refusal'>> {
-  if (seen.isAmongOthers === true || look === undefined || !('rows' in look) || look.place === undefined) return seen
-  const { rows, place } = look
+  if (seen.isAmongOthers === true || state === undefined || !('rows' in state) || state.place === undefined) return seen
+  const { rows, place } = state
   if (rows === 0n) return seen
   const what = `${countText(rows, 'late row')} of ${partition.label} ${rows === 1n ? 'is' : 'are'} in the default partition ${tableText(place.table.table)}`
   const { store, table, reader, interrupt } = context

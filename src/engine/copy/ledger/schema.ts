@@ -37,7 +37,7 @@ export async function prepareLedger(database: LedgerDatabase): Promise<void> {
   if (version > 0) await keyTables(database, lateKeys(dialect))
   if (version === LEDGER_VERSION) return
   if (version === 0) await create(database, dialect)
-  const look = {
+  const facts = {
     types: dialect.types,
     indexes: dialect.indexes,
     columns: columnNames.bind(null, database, dialect),
@@ -45,7 +45,7 @@ export async function prepareLedger(database: LedgerDatabase): Promise<void> {
   }
   for (const { version: next, statements } of STEPS) {
     if (next <= version) continue
-    for (const sql of await statements(look)) await runDdl(database, sql)
+    for (const sql of await statements(facts)) await runDdl(database, sql)
     await noteVersion(database, 'migration_ledger', next)
   }
 }

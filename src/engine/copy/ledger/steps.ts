@@ -54,30 +54,30 @@ const TABLES_OF_1 = [
 export const STEPS: readonly LedgerStep[] = [
   {
     version: 2,
-    statements: async (look) => [
+    statements: async (facts) => [
       // Version 1 used the character set of the database: names may not fit, and `Users` and `users` may be equal.
-      ...(await look.renewals(TABLES_OF_1)),
-      acceptedTable(look),
-      ...(await addColumns(look, 'migration_plans', LATE_PLAN_COLUMNS)),
-      ...(await addColumns(look, 'migration_checkpoints', LATE_CHUNK_COLUMNS)),
-      ...(await addColumns(look, 'migration_chunk_history', LATE_CHUNK_COLUMNS)),
-      ...(await addColumns(look, 'migration_runs', LATE_RUN_COLUMNS)),
+      ...(await facts.renewals(TABLES_OF_1)),
+      acceptedTable(facts),
+      ...(await addColumns(facts, 'migration_plans', LATE_PLAN_COLUMNS)),
+      ...(await addColumns(facts, 'migration_checkpoints', LATE_CHUNK_COLUMNS)),
+      ...(await addColumns(facts, 'migration_chunk_history', LATE_CHUNK_COLUMNS)),
+      ...(await addColumns(facts, 'migration_runs', LATE_RUN_COLUMNS)),
       REFUSED,
     ],
   },
   {
     version: 3,
-    statements: async (look) => [
-      ...(await addColumns(look, 'migration_runs', LATE_OWNER_COLUMNS)),
-      ...(await addColumns(look, 'migration_plans', LATE_PLANNER_COLUMNS)),
-      ...(await addColumns(look, 'migration_checkpoints', LATE_OWNER_COLUMNS)),
-      ...(await addColumns(look, 'migration_chunk_history', LATE_OWNER_COLUMNS)),
+    statements: async (facts) => [
+      ...(await addColumns(facts, 'migration_runs', LATE_OWNER_COLUMNS)),
+      ...(await addColumns(facts, 'migration_plans', LATE_PLANNER_COLUMNS)),
+      ...(await addColumns(facts, 'migration_checkpoints', LATE_OWNER_COLUMNS)),
+      ...(await addColumns(facts, 'migration_chunk_history', LATE_OWNER_COLUMNS)),
       // Create before drop, so that a kill in between leaves a ledger that is no slower.
-      ...createIndexes(look, CHUNK_INDEXES),
-      ...(look.indexes.kept ? [look.indexes.drop(OLD_CHUNK_INDEX, CHUNK_TABLE)] : []),
+      ...createIndexes(facts, CHUNK_INDEXES),
+      ...(facts.indexes.kept ? [facts.indexes.drop(OLD_CHUNK_INDEX, CHUNK_TABLE)] : []),
     ],
   },
-  { version: 4, statements: async (look) => createIndexes(look, CHUNK_INDEX_BY_RUN) },
+  { version: 4, statements: async (facts) => createIndexes(facts, CHUNK_INDEX_BY_RUN) },
 ]
 
 /** Statements that create indexes of chunks; none if ledgers of this system have no indexes. */

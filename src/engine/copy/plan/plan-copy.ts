@@ -208,7 +208,7 @@ async function planOne(
   const wanted = wantedName(source, operation)
   const accepted = acceptedColumns(source, operation.acceptLossy)
   const purpose = planningContext.purpose ?? 'write'
-  const compares = purpose === 'look' || purpose === 'mend'
+  const compares = purpose === 'compare' || purpose === 'mend'
   let options: TableOptions = {
     ...tableOptions(operation, accepted),
     ...(compares ? { anyExpression: true as const } : {}),

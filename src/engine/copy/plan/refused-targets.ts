@@ -11,7 +11,7 @@ import type { CopyOperation } from '../operations/copy/declaration.ts'
 import { onSide } from '../sides.ts'
 
 /** Use of the planned tables: rows are written, repaired where they differ, or only read. */
-export type PlanPurpose = 'write' | 'mend' | 'look'
+export type PlanPurpose = 'write' | 'mend' | 'compare'
 
 /**
  * @param existing the target's table of that name; null if there is none
@@ -26,7 +26,7 @@ export function refuseOwnTarget(
   purpose: PlanPurpose,
   hint = 'name another table with --to-table, or another database; nothing was changed',
 ): void {
-  const own = purpose === 'look' ? null : named(name, to)
+  const own = purpose === 'compare' ? null : named(name, to)
   if (own === null) return
   const isMade = existing !== null && isMarked(own, existing)
   // The ledger is created in the schema for unqualified names; elsewhere a table of that name may be the user's.

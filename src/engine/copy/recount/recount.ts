@@ -70,8 +70,8 @@ export async function recount(
   stop: AbortSignal,
 ): Promise<CountResult | null> {
   await using target = await onSide('target', () => context.store.source(context.signal))
-  const look = new Recount(context, target, stop)
-  return isRanged(context.plan) ? await look.byChunk(earlier) : await look.whole(earlier, planSurplus)
+  const counts = new Recount(context, target, stop)
+  return isRanged(context.plan) ? await counts.byChunk(earlier) : await counts.whole(earlier, planSurplus)
 }
 
 /** Counts the rows of proved chunks on both sides. */

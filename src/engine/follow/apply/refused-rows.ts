@@ -161,7 +161,7 @@ async function withoutRefused(
   const takes = async (some: CellBatch): Promise<boolean> =>
     ++tries <= MOST_TRIES && (await isTaken(() => writer.apply(at, some), writer))
   /** @returns false if the search is given up */
-  const look = async (some: readonly Put[]): Promise<boolean> => {
+  const search = async (some: readonly Put[]): Promise<boolean> => {
     if (await takes({ puts: some, gone })) return true
     const [only] = some
     if (some.length > 1) return await halves(some)
@@ -172,7 +172,7 @@ async function withoutRefused(
   }
   const halves = async (some: readonly Put[]): Promise<boolean> => {
     const half = some.length >> 1
-    return (await look(some.slice(0, half))) && (await look(some.slice(half)))
+    return (await search(some.slice(0, half))) && (await search(some.slice(half)))
   }
   await writer.rollBack()
   if (!(await halves(puts)) || refused.size === 0) return null

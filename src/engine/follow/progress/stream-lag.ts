@@ -55,11 +55,11 @@ export class LagMeter {
   #firstSampleMs: number | null = null
 
   /** Computes the lag from new measurements. */
-  measure(look: LagInput): StreamLag {
-    const { applied, idleAt, commitMs, lag, isOld = false, isUnread = false, clockMs } = look
+  measure(input: LagInput): StreamLag {
+    const { applied, idleAt, commitMs, lag, isOld = false, isUnread = false, clockMs } = input
     const { now } = lag
     this.#firstSampleMs ??= clockMs
-    if (lag.isNoted !== undefined) return this.#triggerLag(look, lag.isNoted, this.#firstSampleMs)
+    if (lag.isNoted !== undefined) return this.#triggerLag(input, lag.isNoted, this.#firstSampleMs)
     // A log reader that waits has sent everything, but changes may still be unread in the connection. An earlier answer
     // proves nothing either.
     const readerWaits = isOld || isUnread ? false : lag.readerWaits

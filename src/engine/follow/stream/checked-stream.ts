@@ -5,9 +5,9 @@ import type { ChangeStream } from '../../../model/follow/port.ts'
 import { reportsSnapshots, type SnapshotStream } from '../../../model/follow/snapshot-port.ts'
 import { StreamWrapper } from './stream-wrapper.ts'
 
-/** @param look checks the source; the stream throws its errors */
-export function checkedStream(stream: ChangeStream, look: () => Promise<void>): ChangeStream {
-  return reportsSnapshots(stream) ? new CheckedSnapshots(stream, look) : new CheckedStream(stream, look)
+/** @param inspect checks the source; the stream throws its errors */
+export function checkedStream(stream: ChangeStream, inspect: () => Promise<void>): ChangeStream {
+  return reportsSnapshots(stream) ? new CheckedSnapshots(stream, inspect) : new CheckedStream(stream, inspect)
 }
 
 class CheckedStream extends StreamWrapper {

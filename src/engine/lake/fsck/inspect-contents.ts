@@ -127,14 +127,14 @@ async function inspectJob(
   } else if (file.vector !== null && place !== null) counts.vectors++
   if (footer === null || local === null) return
   counts.footers++
-  const look = examiner.footer(file, footer)
-  findings.push(...look.findings)
-  counts.bounds += look.bounds
+  const inspected = examiner.footer(file, footer)
+  findings.push(...inspected.findings)
+  counts.bounds += inspected.bounds
   // Without the vector it is unknown which rows the statistics cover.
   const isBlind = file.vector !== null && vector === null
   if (!deep || 'fault' in footer || isBlind) return
   const rows = await examiner.rows(file, local.file, footer, vector, await parquet(), signal)
-  const known = new Set(look.findings.map((finding) => `${finding.kind} ${finding.column ?? ''}`))
+  const known = new Set(inspected.findings.map((finding) => `${finding.kind} ${finding.column ?? ''}`))
   findings.push(...rows.findings.filter((finding) => !known.has(`${finding.kind} ${finding.column ?? ''}`)))
   counts.rows++
   counts.pages += rows.pages

@@ -167,7 +167,7 @@ export type Declaration<O extends { readonly kind: string }, E extends RunEventT
    */
   readonly marks?: readonly E[]
   /** Command that inspects before this one, if the operation has no field for a plan. */
-  readonly look?: InspectingCommand
+  readonly inspection?: InspectingCommand
   /** Field with the format of its rows, if it returns rows. */
   readonly rows?: FieldOf<O>
   /** Events that its runs may emit; the compiler allows no others. */

@@ -36,7 +36,7 @@ export async function performLifecycleInit(operation: LifecycleInitOperation, ru
   await using store = await openSourceStore(from, undefined, { lockWaitMs: INSPECT_WAIT_MS })
   const spec = await lifecycleTable(store, table, signal)
   const name = tableText(spec.table)
-  const look = async (): Promise<Found> => {
+  const inspect = async (): Promise<Found> => {
     const standing = await readCoverage(store, spec, operation, signal)
     return standing === null
       ? await fromUnpartitioned(store, spec, operation, signal)
@@ -45,7 +45,7 @@ export async function performLifecycleInit(operation: LifecycleInitOperation, ru
   const check: WrittenEntry = { table: name, found: [], by: '', calendar: DEFAULT_CALENDAR, ahead: AHEAD }
   if (write !== null) withEntry(before, check, { file: write, replace })
   const entry: WrittenEntry = {
-    ...(await look()),
+    ...(await inspect()),
     table: name,
     epoch: operation.epoch,
     from: fromText,

@@ -82,7 +82,7 @@ export const partitionRun: Declaration<PartitionRunOperation, (typeof EVENTS)[nu
     { field: 'to', family: 'database', access: 'write', end: 'target' },
   ],
   about: 'table',
-  look: {
+  inspection: {
     command: 'partition plan',
     keeps: ['from', 'to', 'into', 'table', 'by', 'epoch', ...words.CALENDAR_FLAGS, 'slices', 'window'],
   },

@@ -47,7 +47,7 @@ export class CassandraDependencies implements DependencyStore {
     const keyspaces = [...new Set(tables.map(({ schema }) => schema ?? this.#link.settings.keyspace ?? ''))]
     const rows: [LeftKind, string | undefined, string | null][] = []
     const unread: LeftBehind[] = []
-    const look = async ({ kind, what, cql }: DependencyQuery, keyspace: string, ofTable: boolean): Promise<void> => {
+    const collect = async ({ kind, what, cql }: DependencyQuery, keyspace: string, ofTable: boolean): Promise<void> => {
       const found = await this.#ask(cql, [keyspace])
       if ('error' in found) unread.push(dependencyOf('unread', [what], undefined, found.error))
       else
@@ -61,8 +61,8 @@ export class CassandraDependencies implements DependencyStore {
         }
     }
     for (const keyspace of keyspaces) {
-      for (const lookup of isOld ? OLD_QUERIES : QUERIES) await look(lookup, keyspace, true)
-      if (all && !isOld) await look(FUNCTIONS, keyspace, false)
+      for (const lookup of isOld ? OLD_QUERIES : QUERIES) await collect(lookup, keyspace, true)
+      if (all && !isOld) await collect(FUNCTIONS, keyspace, false)
     }
     if (!isOld && this.#link.settings.user !== null) await this.#grants(tables, rows, unread)
     return [...groupDependencies(rows), ...unread]

@@ -24,7 +24,7 @@ export function cassandraOffers({ link, keyspace, source }: OfferParts): Cassand
     tableOptions: { fitted: (settings) => settingsFor(settings, link.release, link.partitioner === 'ycql') },
     durability: { flushed: (signal) => untilSynced(link, signal) },
     tracks: { open: (schema) => new CqlTrack(link, schema) },
-    ring: { sample: (table, look, signal) => ringPicture(link, table, look, signal) },
+    ring: { sample: (table, options, signal) => ringPicture(link, table, options, signal) },
     identification: {
       /**
        * The id of a ledger table is part of the origin. In a keyspace that was restored elsewhere, tables have other

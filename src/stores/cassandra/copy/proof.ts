@@ -50,29 +50,29 @@ function requestOf(
 
 /** True if a token range, or the whole table, has any row. */
 export async function holdsAny(
-  looking: CassandraRead,
+  place: CassandraRead,
   { table, columns, range, signal }: ChunkRequest,
 ): Promise<boolean> {
-  const key = columns.filter(({ name }) => looking.shape.columns.get(name)?.part === 'partition')
+  const key = columns.filter(({ name }) => place.shape.columns.get(name)?.part === 'partition')
   const first = { rows: 1, bytes: 1 }
-  for await (const { rows } of rowsOf(looking, requestOf(looking, table, key, range), first, 1, signal))
+  for await (const { rows } of rowsOf(place, requestOf(place, table, key, range), first, 1, signal))
     if (rows.length > 0) return true
   return false
 }
 
 /** @param only count only rows with these keys, in the form of `keyText` */
 export async function digestOfTokens(
-  looking: CassandraRead,
+  place: CassandraRead,
   { table, columns, range, signal }: ChunkRequest,
   only: ReadonlySet<string> | null,
   countOnly: boolean,
 ): Promise<Digest> {
   const wanted = countOnly ? columns.filter(({ name }) => table.key.includes(name)) : columns
-  const request = requestOf(looking, table, wanted, range)
+  const request = requestOf(place, table, wanted, range)
   const key = table.key.map((name) => wanted.findIndex((column) => column.name === name))
   const sum = new RowChecksum()
   let count = 0n
-  for await (const { rows } of rowsOf(looking, request, BATCH, undefined, signal)) {
+  for await (const { rows } of rowsOf(place, request, BATCH, undefined, signal)) {
     for (const row of rows) {
       if (only !== null && !only.has(keyTextOf(row, key))) continue
       if (countOnly) count++
@@ -95,7 +95,7 @@ export async function cassandraDigestOfKeys(
   const rows = new CassandraKeyRowReader(reader, shape, wanted)
   const sum = new RowChecksum()
   let count = 0n
-  const look = (some: readonly CassandraRowKey[]): Promise<void> =>
+  const read = (some: readonly CassandraRowKey[]): Promise<void> =>
     flow.each(some, signal, async (key) => {
       const row: Row | null = await rows.read(key)
       if (row === null) return
@@ -106,10 +106,10 @@ export async function cassandraDigestOfKeys(
   for (const key of keys) {
     some.push(key)
     if (some.length < KEYS_AT_ONCE) continue
-    await look(some)
+    await read(some)
     some = []
   }
-  await look(some)
+  await read(some)
   return countOnly ? { rows: count, sum: '' } : sum.digest()
 }
 

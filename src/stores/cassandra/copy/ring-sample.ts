@@ -27,7 +27,7 @@ const TOGETHER = 8
 export async function ringPicture(
   link: CassandraLink,
   table: TableSpec,
-  look: RingSampleOptions,
+  options: RingSampleOptions,
   signal: AbortSignal,
 ): Promise<RingDistribution> {
   const { ring } = table
@@ -38,8 +38,8 @@ export async function ringPicture(
   try {
     const estimates = await serverEstimates(link, table)
     const read = windowReader(link, table, signal)
-    const ranges = splitTokens(whole.low, whole.high, look.splits)
-    const windows = Math.max(1, Math.round(look.sample / ranges.length))
+    const ranges = splitTokens(whole.low, whole.high, options.splits)
+    const windows = Math.max(1, Math.round(options.sample / ranges.length))
     const parts = new Array<RingPart>(ranges.length)
     let fullest: FullPartition | null = null
     let next = 0
@@ -47,7 +47,7 @@ export async function ringPicture(
       for (let at = next++; at < ranges.length; at = next++) {
         const range = ranges[at]
         if (range === undefined) return
-        const seen = await sampleRange(read, range, windows, `${look.seed} ${at}`)
+        const seen = await sampleRange(read, range, windows, `${options.seed} ${at}`)
         parts[at] = { ...range, ...seen.part, server: estimates?.(range) ?? null }
         if (seen.fullest !== null && seen.fullest.rows > (fullest?.rows ?? 0)) fullest = seen.fullest
       }

@@ -148,7 +148,7 @@ async function* readByKeys(
   const spellsEmpty = table.key.slice(columns).every((name) => typeOf(name).kind === 'text')
   const ask = async ({ cql, parameters }: CqlQuery): Promise<readonly DriverRow[]> =>
     (await link.client.execute(cql, [...parameters], { prepare: true, consistency: link.readLevel })).rows
-  const look = async (key: RowKey): Promise<readonly DriverRow[]> => {
+  const rowsOf = async (key: RowKey): Promise<readonly DriverRow[]> => {
     const encoded = (from: number, to: number): Parameters | null => {
       const values = storableValues(() => parts.slice(from, to).map((part, i) => part(key[from + i] ?? '')))
       return values === null || keyLimitError(from === 0 ? 'partition' : 'clustering', values) !== null ? null : values
@@ -170,7 +170,7 @@ async function* readByKeys(
   for (let at = 0; at < keys.length; at += LOOKUPS) {
     signal.throwIfAborted()
     const readMs = wholeSecond(Date.now())
-    const found = await Promise.all(keys.slice(at, at + LOOKUPS).map(look))
+    const found = await Promise.all(keys.slice(at, at + LOOKUPS).map(rowsOf))
     const rows = found.flat()
     if (rows.length > 0) yield { rows, readMs }
   }

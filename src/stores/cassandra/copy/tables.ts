@@ -66,9 +66,9 @@ async function specOf(
   link: CassandraLink,
   { keyspace, name, id, viewOf }: ListedTable,
 ): Promise<Omit<TableSpec, 'rows' | 'bytes'> | null> {
-  const look = (): Promise<metadata.TableMetadata | metadata.MaterializedView | null> =>
+  const read = (): Promise<metadata.TableMetadata | metadata.MaterializedView | null> =>
     viewOf === null ? link.client.metadata.getTable(keyspace, name) : viewAt(link, keyspace, name)
-  const found = (await look()) ?? (await withFreshMetadata(link, keyspace, look))
+  const found = (await read()) ?? (await withFreshMetadata(link, keyspace, read))
   if (found === null) return null
   const partition = found.partitionKeys.map((column) => column.name)
   const clustering = found.clusteringKeys.map((column) => column.name)
@@ -123,16 +123,16 @@ function timesOf(
 }
 
 /**
- * Refreshes the driver's metadata, then runs `look`: the driver gets new keyspaces with a delay, and may lack one that
+ * Refreshes the driver's metadata, then runs `read`: the driver gets new keyspaces with a delay, and may lack one that
  * the server lists.
  */
 async function withFreshMetadata<T>(
   link: CassandraLink,
   keyspace: string,
-  look: () => Promise<T | null>,
+  read: () => Promise<T | null>,
 ): Promise<T | null> {
   await link.client.metadata.refreshKeyspace(keyspace)
-  return (await look()) ?? null
+  return (await read()) ?? null
 }
 
 /** The driver's types declare this call only with a callback: wrap it in a promise. */

@@ -42,7 +42,7 @@ export class TimedRemoval {
   readonly #link: CassandraLink
   readonly #signal: AbortSignal
   readonly #delete: string
-  readonly #look: string
+  readonly #select: string
   readonly #timed: number
   readonly #isCounter: boolean
 
@@ -88,7 +88,7 @@ export class TimedRemoval {
     // Cassandra refuses USING TIMESTAMP for counter tables.
     this.#delete = `DELETE ${of.what === '' ? '' : `${of.what} `}FROM ${name} ${counters ? '' : 'USING TIMESTAMP ? '}WHERE ${where}`
     const values = of.what === '' ? [] : of.columns.map((column) => selectedCqlColumn(column.name))
-    this.#look = `SELECT ${[...times, selectedCqlColumn(of.first), ...values].join(', ')} FROM ${name} WHERE ${where} LIMIT 1`
+    this.#select = `SELECT ${[...times, selectedCqlColumn(of.first), ...values].join(', ')} FROM ${name} WHERE ${where} LIMIT 1`
     this.#isCounter = counters
   }
 
@@ -111,7 +111,7 @@ export class TimedRemoval {
 
   /** Reads what is left of the row, or of the static values; null if nothing is left. */
   async inspect(key: readonly (Buffer | null)[]): Promise<Remainder | null> {
-    const { rows } = await this.#run(this.#look, key, this.#link.readLevel)
+    const { rows } = await this.#run(this.#select, key, this.#link.readLevel)
     const values = rows[0]?.values() as unknown[] | undefined
     if (values === undefined) return null
     return { times: values.slice(0, this.#timed) as (bigint | null)[], first: values[this.#timed] ?? null }

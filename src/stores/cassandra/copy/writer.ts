@@ -90,7 +90,7 @@ export class CassandraChunkWriter implements ChunkWriter {
    */
   async hasRows(): Promise<boolean> {
     if (!this.#byTokens) return false
-    return this.#atReadLevel((looking) => holdsAny(looking, this.#request))
+    return this.#atReadLevel((place) => holdsAny(place, this.#request))
   }
 
   async write(rows: readonly Row[], _step?: BatchStep, stamps?: readonly WriteTimes[]): Promise<number> {
@@ -115,7 +115,7 @@ export class CassandraChunkWriter implements ChunkWriter {
     const countOnly = scheme === 'count'
     const { link, flow } = this.#parts
     if (this.#byTokens) {
-      return this.#atReadLevel((looking) => digestOfTokens(looking, request, only ?? null, countOnly))
+      return this.#atReadLevel((place) => digestOfTokens(place, request, only ?? null, countOnly))
     }
     const given = this.#writtenKeys ?? new Map<string, CassandraRowKey>()
     const named =
@@ -232,9 +232,9 @@ export class CassandraChunkWriter implements ChunkWriter {
   }
 
   /** Reads at the level of the writes, or at ONE if the writes may fall back to it. */
-  async #atReadLevel<T>(look: (looking: CassandraRead) => Promise<T>): Promise<T> {
+  async #atReadLevel<T>(read: (place: CassandraRead) => Promise<T>): Promise<T> {
     const { link, options } = this.#parts
-    const at = (level: number): Promise<T> => look({ link, level, shape: this.#shape })
+    const at = (level: number): Promise<T> => read({ link, level, shape: this.#shape })
     try {
       return await at(readLevelFor(link.writeLevel))
     } catch (error) {

@@ -46,7 +46,7 @@ export type ApplyRules = {
 /** Reasons why changes cannot be applied to a table, and notes. @param request as passed to `ChangeTarget.inspect` */
 export function inspectedTable(
   request: ChangeTable,
-  look: TableState,
+  state: TableState,
   fireTriggers: boolean,
   rules: ApplyRules,
 ): TargetPreflight {
@@ -55,16 +55,16 @@ export function inspectedTable(
   const refusals: FollowRefusal[] = []
   const notes: string[] = []
   const refuse = (message: string, hint: string): void => void refusals.push({ table, message, hint })
-  if (look.kind !== 'table') {
-    if (look.kind === null) refuse(`there is no table ${name}`, 'create it first: a copy creates it if it is missing')
-    else refuse(`${name} is a ${look.kind}: changes can be applied only to tables`, 'copy into a table')
+  if (state.kind !== 'table') {
+    if (state.kind === null) refuse(`there is no table ${name}`, 'create it first: a copy creates it if it is missing')
+    else refuse(`${name} is a ${state.kind}: changes can be applied only to tables`, 'copy into a table')
     return { refusals, notes }
   }
-  inspectColumns(request, look, name, refuse)
+  inspectColumns(request, state, name, refuse)
   if (refusals.length > 0) return { refusals, notes }
-  inspectTriggers(look, name, fireTriggers, rules, refuse, notes)
-  inspectIndexes(request, look, name, rules, refuse, notes)
-  inspectForeignKeys(look, name, rules, refuse, notes)
+  inspectTriggers(state, name, fireTriggers, rules, refuse, notes)
+  inspectIndexes(request, state, name, rules, refuse, notes)
+  inspectForeignKeys(state, name, rules, refuse, notes)
   return { refusals, notes }
 }
 

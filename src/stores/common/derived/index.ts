@@ -48,7 +48,7 @@ export function derivedStore(store: CopyStore, options: Derivation): CopyStore {
     offers: presentMembers<Offers<CopyStore>>({
       tableOptions: tableOptions ?? null,
       tracks: tracks ?? null,
-      ring: ring === undefined ? null : { sample: (table, look, signal) => ring.sample(below(table), look, signal) },
+      ring: ring === undefined ? null : { sample: (table, of, signal) => ring.sample(below(table), of, signal) },
       identification: identification ?? null,
       columnFacts: columnFacts === undefined ? null : commentsOnly(columnFacts, below),
       // Derived rows cannot be replicated by a stream.

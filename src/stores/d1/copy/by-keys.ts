@@ -41,7 +41,7 @@ export async function d1DigestOfKeys(
   const decoder = d1Decoder(columns, tableText(table.table), 'target')
   const sum = new RowChecksum()
   let most = FIRST_KEYS
-  const look = async (some: readonly string[]): Promise<void> => {
+  const read = async (some: readonly string[]): Promise<void> => {
     if (some.length === 0) return
     try {
       const statement = { sql, params: [`[${some.join(',')}]`] }
@@ -51,8 +51,8 @@ export async function d1DigestOfKeys(
     } catch (error) {
       if (!(error instanceof D1Failure) || error.kind !== 'size' || some.length === 1) throw error
       const half = some.length >> 1
-      await look(some.slice(0, half))
-      await look(some.slice(half))
+      await read(some.slice(0, half))
+      await read(some.slice(half))
     }
   }
   let some: string[] = []
@@ -66,10 +66,10 @@ export async function d1DigestOfKeys(
     some.push(`[${json.join(',')}]`)
     bytes += some.at(-1)?.length ?? 0
     if (some.length < most && bytes < KEY_BYTES) continue
-    await look(some)
+    await read(some)
     some = []
     bytes = 0
   }
-  await look(some)
+  await read(some)
   return sum.digest()
 }

@@ -44,19 +44,19 @@ export async function commitChunk(
   throw connectionLost(ending.lost, settings)
 }
 
-/** Runs the statements. @returns transaction id, and result of the query `look`; null if the chunk has another owner */
+/** Runs the statements. @returns transaction id, and result of `query`; null if the chunk has another owner */
 async function closed(
   session: CopySession,
   statements: readonly Statement[],
   settings: PostgresSettings,
-  look = 'NULL',
+  query = 'NULL',
 ): Promise<{ readonly id: string; readonly found: string | null } | null> {
   try {
     for (const [i, { sql, parameters }] of statements.entries()) {
       const changed = await session.run(sql, parameters)
       if (i === 0 && changed !== 1) return null
     }
-    const [row] = await session.ask(`SELECT pg_catalog.pg_current_xact_id(), (${look})`)
+    const [row] = await session.ask(`SELECT pg_catalog.pg_current_xact_id(), (${query})`)
     return { id: row?.[0] ?? '', found: row?.[1] ?? null }
   } catch (error) {
     const known = postgresError(error, settings)

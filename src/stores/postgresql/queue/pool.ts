@@ -79,7 +79,7 @@ export class QueuePool implements AsyncDisposable {
         ? await this.#askChecked<R>(text, values)
         : await this.pool.query<R>(text, [...values])
     } catch (error) {
-      throw await this.mapError(error, isRead ? 'look' : 'change')
+      throw await this.mapError(error, isRead ? 'read' : 'change')
     }
   }
 
@@ -209,9 +209,9 @@ function firstLoss(thrown: unknown): unknown {
 }
 
 /**
- * `look`: reads rows. `change`: starts and steers runs, runs tasks, changes schedules. `make`: creates a missing queue.
+ * `read`: reads rows. `change`: starts and steers runs, runs tasks, changes schedules. `make`: creates a missing queue.
  */
-type QueueUse = 'look' | 'change' | 'make'
+type QueueUse = 'read' | 'change' | 'make'
 
 /**
  * Maps a refusal of the server to an error that names the refused use and the GRANT that permits it. If the queue has
@@ -235,7 +235,7 @@ async function deniedInQueue(
 }
 
 const USES: Readonly<Record<QueueUse, string>> = {
-  look: 'read the tables of this queue',
+  read: 'read the tables of this queue',
   change: 'change the rows of this queue',
   make: 'create the schemas of a queue here',
 }
@@ -245,7 +245,7 @@ export const SEPARATE_OWNER = `give the queue to a separate role: ALTER … OWNE
 
 function hintFor(use: QueueUse, owner: QueueOwner | null, { user, database, label }: PostgresSettings): string {
   const role = quoteName(user)
-  const command = `sluice grants --connect ${shellQuote(label)} --role ${use === 'look' ? 'observer' : 'worker'} --to ${shellQuote(user)}`
+  const command = `sluice grants --connect ${shellQuote(label)} --role ${use === 'read' ? 'observer' : 'worker'} --to ${shellQuote(user)}`
   if (owner === null) {
     const unless = use === 'make' ? '' : 'if there is no queue yet: '
     const make = `GRANT CREATE ON DATABASE ${quoteName(database)}`
@@ -253,9 +253,9 @@ function hintFor(use: QueueUse, owner: QueueOwner | null, { user, database, labe
   }
   const { name, superuser } = owner
   // `change` writes only after the owner was found to be a role that the login trusts.
-  if (use !== 'look' && superuser) return SEPARATE_OWNER
+  if (use !== 'read' && superuser) return SEPARATE_OWNER
   // Since PostgreSQL 16 an owner cannot grant membership in itself.
-  if (use !== 'look')
+  if (use !== 'read')
     return `as a superuser, or a role that may administer ${name}: GRANT ${quoteName(name)} TO ${role}; ${command} prints all of it`
   const schema = quoteName(QUEUE_SCHEMA)
   return `as ${name}, who owns the queue: GRANT USAGE ON SCHEMA ${schema} TO ${role}; GRANT SELECT ON ALL TABLES IN SCHEMA ${schema} TO ${role}; ${command} prints all of it`

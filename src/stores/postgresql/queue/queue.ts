@@ -42,11 +42,11 @@ const NOW_MS = 'floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint'
 const ORDERED = `jsonb_build_object('orderedAt', ${NOW_MS})`
 
 /**
- * @param mode `look`: does not create a missing queue, which then has no runs
+ * @param mode `read`: does not create a missing queue, which then has no runs
  * @param slots maximum number of tasks that a worker has at once
  * @throws SluiceError CONNECT_FAILED, LEDGER_NEWER, TARGET_DENIED
  */
-export async function openPostgresQueue(url: string, mode: 'look' | 'work', slots = 0): Promise<RunQueue> {
+export async function openPostgresQueue(url: string, mode: 'read' | 'work', slots = 0): Promise<RunQueue> {
   const pool = await QueuePool.open(url, FEW + slots * 2)
   try {
     const there = await findQueueTables((text) => pool.ask(text), pool.settings.label)
@@ -63,7 +63,7 @@ export async function openPostgresQueue(url: string, mode: 'look' | 'work', slot
     }
     return new PostgresQueue(pool, mode === 'work' ? ALL_TABLES : there)
   } catch (error) {
-    const said = await pool.mapError(error, mode === 'work' ? 'make' : 'look')
+    const said = await pool.mapError(error, mode === 'work' ? 'make' : 'read')
     await pool[Symbol.asyncDispose]()
     throw said
   }
@@ -205,7 +205,7 @@ class PostgresQueue implements RunQueue {
     try {
       if (!this.#there.confirmedRuns) this.#there = await findQueueTables((text) => this.#pool.ask(text), this.label)
     } catch (error) {
-      throw await this.#pool.mapError(error, 'look')
+      throw await this.#pool.mapError(error, 'read')
     }
     return this.#there
   }

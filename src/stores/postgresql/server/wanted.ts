@@ -36,10 +36,10 @@ export function watchWanted({ ask, readers, others, always, onWanted }: WantedOp
   let timer: NodeJS.Timeout | null = null
   let ended = false
   let saved = false
-  const look = async (): Promise<void> => {
+  const poll = async (): Promise<void> => {
     const pids = readers()
     if (pids.length > 0) {
-      if (!saved) await ask('SAVEPOINT looking')
+      if (!saved) await ask('SAVEPOINT poll')
       saved = true
       const [row] = await ask(wantedSql(pids, others()))
       const [table, stuck] = row ?? []
@@ -54,8 +54,8 @@ export function watchWanted({ ask, readers, others, always, onWanted }: WantedOp
   const next = (): void => {
     // A failed check ends the checks, but not the transaction of the snapshot, so the copy continues. If the session is
     // lost, readers report it.
-    const giveUp = (): unknown => ask('ROLLBACK TO SAVEPOINT looking').catch(() => undefined)
-    timer = setTimeout(() => void look().catch(giveUp), POLL_MS).unref()
+    const giveUp = (): unknown => ask('ROLLBACK TO SAVEPOINT poll').catch(() => undefined)
+    timer = setTimeout(() => void poll().catch(giveUp), POLL_MS).unref()
   }
   next()
   return () => {

@@ -77,7 +77,7 @@ export class QueuePolling {
     this.#asked = JSON.stringify(wanted)
     const silent = setTimeout(() => this.#reportError(SILENT), ANSWER_LIMIT_MS).unref()
     try {
-      const seen = await this.#queue.look(wanted)
+      const seen = await this.#queue.snapshot(wanted)
       if (!this.#closed) this.#store.dispatch({ type: 'queue-seen', runId: wanted.run, seen, now: this.#clock.now() })
     } catch (thrown) {
       this.#reportError(asSluiceError(thrown))

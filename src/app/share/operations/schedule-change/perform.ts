@@ -17,7 +17,7 @@ export async function performScheduleChange(
   { connect, name, change }: ScheduleChangeOperation,
   run: Run,
 ): Promise<Ending> {
-  await using queue = await openQueue(connect, 'look')
+  await using queue = await openQueue(connect, 'read')
   const notes = await changeSchedule(queue, name, change)
   run.emit({ type: 'schedule.changed', schedule: name, change: CHANGED[change], notes })
   return { totals: { schedules: dec(1) } }

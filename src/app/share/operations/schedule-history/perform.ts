@@ -16,7 +16,7 @@ const ALL = 1_000
 /** @throws SluiceError NO_SUCH_PATH for an unknown schedule or run, CONNECT_FAILED, LEDGER_NEWER */
 export async function performScheduleHistory(operation: ScheduleHistoryOperation, run: Run): Promise<Ending> {
   const { connect, name, limit, runId, output } = operation
-  await using queue = await openQueue(connect, 'look')
+  await using queue = await openQueue(connect, 'read')
   const book = queue.schedules
   if ((await book.list(name)).length === 0) throw unknownSchedule(name)
   if (runId !== undefined || output) return await reportOutput(book, name, runId, run)

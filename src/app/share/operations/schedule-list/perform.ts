@@ -11,7 +11,7 @@ export async function performScheduleList(
   { connect, name }: ScheduleListOperation,
   run: RunOf<typeof scheduleList>,
 ): Promise<Ending> {
-  await using queue = await openQueue(connect, 'look')
+  await using queue = await openQueue(connect, 'read')
   const found = await queue.schedules.list(name)
   if (name !== undefined && found.length === 0) throw unknownSchedule(name)
   for (const schedule of found) run.emit(scheduleEvent(schedule))

@@ -12,7 +12,7 @@ export async function performScheduleNext(
   { connect, name, limit }: ScheduleNextOperation,
   run: RunOf<typeof scheduleNext>,
 ): Promise<Ending> {
-  await using queue = await openQueue(connect, 'look')
+  await using queue = await openQueue(connect, 'read')
   const [found] = await queue.schedules.list(name)
   if (found === undefined) throw unknownSchedule(name)
   if (found.state !== 'on')

@@ -20,7 +20,7 @@ const MOST_CAUSES = 20
 /** @throws SluiceError NO_SUCH_PATH for an unknown run, CONNECT_FAILED, LEDGER_NEWER */
 export async function performSharedRuns(operation: SharedRunsOperation, run: SharedRuns): Promise<Ending> {
   const { connect, limit, runId } = operation
-  await using queue = await openQueue(connect, 'look')
+  await using queue = await openQueue(connect, 'read')
   const runs = await queue.runs(runId === undefined ? limit : 1, runId)
   if (runId === undefined) {
     for (const one of runs) reportRun(one, run)

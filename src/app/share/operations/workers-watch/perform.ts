@@ -18,7 +18,7 @@ export async function performWorkersWatch(
   { connect }: WorkersWatchOperation,
   run: RunOf<typeof workersWatch>,
 ): Promise<Ending> {
-  await using queue = await openQueue(connect, 'look')
+  await using queue = await openQueue(connect, 'read')
   const { stop } = run.interrupt
   run.emit({ type: 'log', level: 'note', message: `watching ${queue.label}; stop with ctrl-c` })
   let since: number | null = null

@@ -15,7 +15,7 @@ export async function performWorkers(
   { connect, drain }: WorkersOperation,
   run: RunOf<typeof workers>,
 ): Promise<Ending> {
-  await using queue = await openQueue(connect, 'look')
+  await using queue = await openQueue(connect, 'read')
   if (drain !== undefined) await drainWorkers(queue, drain)
   const all = await queue.workers()
   for (const { workerId, host, pid, program, state, concurrency, queues, slots, begunAt, beatAt } of all) {

@@ -120,7 +120,7 @@ async function planned(
 ): Promise<PlannedCopy> {
   const found = await planCopy(requests(operation), from, to, {
     ...planner,
-    purpose: operation.fix ? 'mend' : 'look',
+    purpose: operation.fix ? 'mend' : 'compare',
     ...(known === null ? {} : { begun: begunPlans(known) }),
   })
   if (operation.fix && database !== null) {

@@ -128,7 +128,7 @@ export const follow: Declaration<FollowOperation, (typeof COPY_EVENTS)[number]> 
     { field: 'to', family: 'database', access: 'write', end: 'target' },
   ],
   about: 'stream',
-  look: STREAM_REPORT,
+  inspection: STREAM_REPORT,
   distributes: { by: 'parts', stream: true, needs: 'from' },
   alerts: { causes: FOLLOW_CAUSES },
   events: COPY_EVENTS,

@@ -71,7 +71,7 @@ export const signOff: Declaration<SignOffOperation, (typeof EVENTS)[number]> = {
     { field: 'to', family: 'database', access: 'write', end: 'target' },
   ],
   about: ['tables', 'stream'],
-  look: STREAM_REPORT,
+  inspection: STREAM_REPORT,
   alerts: { causes: FAILED, by: ['partition'] },
   events: EVENTS,
 }

@@ -39,8 +39,8 @@ export class DuckdbApply implements ChangeTarget {
     const refusals: FollowRefusal[] = []
     const notes: string[] = []
     for (const table of request.tables) {
-      const look = await this.#inspect(table, request.signal)
-      const reported = inspectedTable(table, look, request.fireTriggers, RULES)
+      const state = await this.#inspect(table, request.signal)
+      const reported = inspectedTable(table, state, request.fireTriggers, RULES)
       refusals.push(...reported.refusals)
       notes.push(...reported.notes)
     }

@@ -90,17 +90,17 @@ async function inspectTable(
     return refuse(engineText(request, shape), ENGINE_HINT)
   const triggers = await triggersOf(request, session)
   const keys = await foreignKeysOf(request, session)
-  const look: TableState = {
+  const state: TableState = {
     kind: shape === null ? null : shape.kind === 'VIEW' ? 'view' : 'table',
     columns: shape === null ? [] : columnsOf(shape),
     objects: (shape?.indexes ?? []).map(objectOf),
     triggers,
     referred: keys.map(({ key, of }) => `${key} of ${of}`),
   }
-  const reported = inspectedTable(request, look, fireTriggers, RULES)
+  const reported = inspectedTable(request, state, fireTriggers, RULES)
   refusals.push(...reported.refusals)
   notes.push(...reported.notes)
-  if (shape === null || look.kind !== 'table' || lackingColumns(request, shape).length > 0) return
+  if (shape === null || state.kind !== 'table' || lackingColumns(request, shape).length > 0) return
   inspectColumns(request, shape, refuse)
   const missing = await missingRights(request, session)
   if (missing.length > 0)

@@ -84,9 +84,9 @@ export class PostgresOperational implements OperationalPreflight {
         const { table } = one.spec
         const name = tableText(table)
         const [[oid] = []] = await session.ask(`SELECT pg_catalog.to_regclass(${literal(tableSql(table))})::oid`)
-        for (const [check, look] of CHECKS) {
+        for (const [check, inspect] of CHECKS) {
           throwIfAborted(signal)
-          found.push({ check, table: name, ...(await verdictOf(session, look, one, oid ?? null)) })
+          found.push({ check, table: name, ...(await verdictOf(session, inspect, one, oid ?? null)) })
         }
       }
       return found
@@ -114,14 +114,14 @@ export class PostgresOperational implements OperationalPreflight {
 /** An error of the server is the result of a check; only a lost connection ends all checks. */
 async function verdictOf(
   session: CopySession,
-  look: Check,
+  inspect: Check,
   table: OperationalTable,
   oid: string | null,
 ): Promise<OperationalVerdict> {
   if (oid === null) return { outcome: 'failed', found: 'there is no such table' }
   await session.ask('BEGIN')
   try {
-    return await look(session, { ...table, oid, sql: tableSql(table.spec.table) })
+    return await inspect(session, { ...table, oid, sql: tableSql(table.spec.table) })
   } catch (error) {
     if (isConnectionLoss(error)) throw error
     return { outcome: 'failed', found: asSluiceError(error).message }

@@ -252,7 +252,7 @@ async function rowsOf(
 
 /** Waits for the partition's lock for `POLL_MS` at most, because other sessions queue behind this request. */
 async function rowsIn(session: CopySession, oid: string): Promise<'none' | 'some' | 'unclear'> {
-  await session.ask('SAVEPOINT look')
+  await session.ask('SAVEPOINT verify')
   try {
     const [row] = await session.ask(
       `SET LOCAL lock_timeout = ${POLL_MS};
@@ -270,6 +270,6 @@ async function rowsIn(session: CopySession, oid: string): Promise<'none' | 'some
     if (!/^(?:55P03|42P01|XX000)$/.test(sqlStateOf(error) ?? '')) throw error
     return 'unclear'
   } finally {
-    if (session.alive) await session.ask('ROLLBACK TO look')
+    if (session.alive) await session.ask('ROLLBACK TO verify')
   }
 }

@@ -39,7 +39,7 @@ const ONLY_REPORTED: readonly CutoverInspection[] = [cutoverLeftFindings, cutove
 /** @param within true within the cutover: leaves out inspections that are only reported */
 export async function stepsOf(sides: CutoverTables, within: boolean): Promise<readonly CutoverStep[]> {
   const steps: CutoverStep[] = []
-  for (const look of [...INSPECTIONS, ...(within ? [] : ONLY_REPORTED)]) steps.push(...(await look(sides)))
+  for (const inspect of [...INSPECTIONS, ...(within ? [] : ONLY_REPORTED)]) steps.push(...(await inspect(sides)))
   return steps
 }
 

@@ -63,13 +63,13 @@ export class PostgresSwitchSide extends ReadsServer implements SwitchSide {
   }
 
   facts(table: TableName, signal: AbortSignal): Promise<SideFacts> {
-    return this.#look(table, signal, async (session, side) => ({
+    return this.#read(table, signal, async (session, side) => ({
       text: JSON.stringify(await cutoverTableFacts(session, side)),
     }))
   }
 
   inspect(table: TableName, source: SideFacts, signal: AbortSignal): Promise<readonly SwitchFinding[]> {
-    return this.#look(table, signal, async (session, side) => {
+    return this.#read(table, signal, async (session, side) => {
       const from = JSON.parse(source.text) as CutoverTableFacts
       const roles = [...new Set([from.owner, ...from.grants.map(({ role }) => role)])]
       const list = (names: readonly string[]): string => `ARRAY[${names.map(literal).join(', ')}]::text[]`
@@ -109,15 +109,15 @@ export class PostgresSwitchSide extends ReadsServer implements SwitchSide {
   }
 
   writers(table: TableName, signal: AbortSignal): Promise<SideWriters> {
-    return this.#look(table, signal, writersOf)
+    return this.#read(table, signal, writersOf)
   }
 
   mark(table: TableName, signal: AbortSignal): Promise<SwitchMark> {
-    return this.#look(table, signal, (session, side) => cutoverMark(session, [side]))
+    return this.#read(table, signal, (session, side) => cutoverMark(session, [side]))
   }
 
   changesSince(table: TableName, mark: SwitchMark, signal: AbortSignal): Promise<readonly string[]> {
-    return this.#look(table, signal, (session, side) => changesSinceMark(session, mark, [side]))
+    return this.#read(table, signal, (session, side) => changesSinceMark(session, mark, [side]))
   }
 
   guard(
@@ -230,15 +230,15 @@ export class PostgresSwitchSide extends ReadsServer implements SwitchSide {
     keys: readonly RowKey[],
     signal: AbortSignal,
   ): Promise<SideDigest> {
-    return this.#look(table, signal, (session, side) => digestTableRows(session, side, identity, keys))
+    return this.#read(table, signal, (session, side) => digestTableRows(session, side, identity, keys))
   }
 
   furthest(table: TableName, signal: AbortSignal): Promise<FurthestValues> {
-    return this.#look(table, signal, furthestValues)
+    return this.#read(table, signal, furthestValues)
   }
 
   positions(table: TableName, signal: AbortSignal): Promise<SidePositions> {
-    return this.#look(table, signal, positionsOf)
+    return this.#read(table, signal, positionsOf)
   }
 
   advance(
@@ -276,7 +276,7 @@ export class PostgresSwitchSide extends ReadsServer implements SwitchSide {
     })
   }
 
-  #look<T>(
+  #read<T>(
     table: TableName,
     signal: AbortSignal,
     body: (session: CopySession, side: CutoverTable) => Promise<T>,

@@ -100,8 +100,8 @@ async function keptLogs(session: CopySession, logs: readonly PostgresTableLog[])
          AND c.relkind = 'r' AND c.relpersistence = 'p' AND NOT c.relhasrules AND NOT c.relrowsecurity)`,
     )
     // The condition was written for an empty search path, so it is evaluated with one.
-    const look = `SELECT ${lostSql(counter)}, coalesce(${unchanged}, false)`
-    const [row] = isLog ? await withFullNames(session, () => session.ask(look)) : []
+    const sql = `SELECT ${lostSql(counter)}, coalesce(${unchanged}, false)`
+    const [row] = isLog ? await withFullNames(session, () => session.ask(sql)) : []
     kept.push({ isLog, isLost: row?.[0] === 't', isSame: row?.[1] === 't' })
   }
   return kept

@@ -14,7 +14,7 @@ import { literal, tableSql } from '../../server/sql.ts'
 import { guardFunctions, ownedSequences } from './owned-objects.ts'
 import { dropDependents, functionsNaming, silentLosses } from './dependents.ts'
 
-/** The search path must be empty. @param database identity of this database @returns as `DecommissionStore.look` */
+/** The search path must be empty. @param database identity of this database @returns as `DecommissionStore.inspect` */
 export async function inspectOldTable(
   session: CopySession,
   { oldTable, heir }: CutoverTables,

@@ -21,7 +21,8 @@ const INSPECTIONS = inspections(sameCode)
  */
 export async function takeoverSteps(sides: CutoverTables, reported: boolean): Promise<readonly CutoverStep[]> {
   const steps: CutoverStep[] = []
-  for (const look of [...INSPECTIONS, ...(reported ? [cutoverHolderFindings] : [])]) steps.push(...(await look(sides)))
+  for (const inspect of [...INSPECTIONS, ...(reported ? [cutoverHolderFindings] : [])])
+    steps.push(...(await inspect(sides)))
   return steps.filter((step) => !isOfCopies(step))
 }
 

@@ -80,7 +80,7 @@ export class OldViews {
     for (let times = 1; times <= SNAPSHOT_ROUNDS; times++) {
       await this.#begin()
       for (;;) {
-        const views = await this.#look()
+        const views = await this.#read()
         if (views.length === 0 && this.notified) return
         const suspect = views.find((view) => view.suspect)
         if (suspect === undefined) break
@@ -92,7 +92,7 @@ export class OldViews {
 
   /** Checks again, with the table locked exclusively. @throws SluiceError TARGET_BUSY if there is an older snapshot */
   async refuse(): Promise<void> {
-    const suspect = (await this.#look()).find((view) => view.suspect)
+    const suspect = (await this.#read()).find((view) => view.suspect)
     if (suspect !== undefined) throw this.#kept(suspect)
   }
 
@@ -107,7 +107,7 @@ export class OldViews {
     )
   }
 
-  async #look(): Promise<readonly View[]> {
+  async #read(): Promise<readonly View[]> {
     const rows = await this.#session.ask(
       `${this.notified ? this.#viewsSql() : this.#runningSql()} UNION ALL ${this.#slotsSql()} ORDER BY 2 DESC`,
     )

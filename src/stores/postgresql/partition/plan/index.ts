@@ -54,7 +54,7 @@ export class PostgresPartitionPlan extends ReadsServer implements PartitionPlanS
     return this.#inspect(signal, async (session) => {
       const about = await aboutTable(session, planned, nulls)
       const found: PlanFinding[] = []
-      for (const look of INSPECTIONS) found.push(...(await look(about)))
+      for (const inspect of INSPECTIONS) found.push(...(await inspect(about)))
       return found
     })
   }
