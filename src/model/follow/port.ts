@@ -350,6 +350,11 @@ export interface ChangeWriter extends AsyncDisposable {
    */
   apply(table: number, batch: ChangeBatch): Promise<Applied>
   truncate(tables: readonly number[]): Promise<void>
+  /**
+   * The next transaction reads the indexes and columns of these tables again, because this program has changed them.
+   * Called between two transactions. Absent if every transaction does so.
+   */
+  forget?(tables: readonly number[]): void
   /** Runs the closing statements in the transaction and commits, as `ChunkWriter.commit`. */
   commit(closing: Closing): Promise<'committed' | 'fenced'>
   rollBack(): Promise<void>

@@ -100,11 +100,6 @@ export class ApplyWorker {
     return this.#open === null && !this.hasTransactions
   }
 
-  /** True between two transactions of the source. */
-  get isBoundary(): boolean {
-    return this.#open === null
-  }
-
   /** True if complete transactions wait for their commit. A position of an idle source is no transaction. */
   get hasTransactions(): boolean {
     return this.#waiting > 0 || (this.#writing?.transactions ?? 0) > 0
@@ -285,6 +280,11 @@ export class ApplyWorker {
     if (this.isSettled) await this.#parts.database.batch(statements)
     else this.#folded.note(statements)
     return this.isSettled
+  }
+
+  /** As `ChangeWriter.forget`. */
+  forget(tables: readonly number[]): void {
+    this.#parts.writer.forget?.(tables)
   }
 
   /** Waits for the write in progress; starts none. @throws the error of a failed write */

@@ -198,6 +198,11 @@ export class ApplyWorkers {
     await this.#all((applyWorker) => applyWorker.written())
   }
 
+  /** As `ChangeWriter.forget`, for all apply workers. */
+  forget(tables: readonly number[]): void {
+    for (const applyWorker of this.#workers) applyWorker.forget(tables)
+  }
+
   /** Writes rows outside the stream, in a separate transaction, see `ApplyWorker.rewrite`. */
   async rewrite(table: number, puts: readonly Row[], gone: readonly Row[], also: readonly Statement[]): Promise<void> {
     if (!this.isSettled)

@@ -204,7 +204,7 @@ export class FollowLoop {
         }
         if (wanted && !applyWorkers.isSettled) source.ask()
         await this.#rowChecks.checkIfDue(applyWorkers)
-        if (applyWorkers.isSettled) await this.#buildLacking()
+        if (applyWorkers.isSettled) await this.#buildLacking(applyWorkers)
         if (applyWorkers.isSettled) await this.#advance(applyWorkers)
         const { position } = this.#goal
         // If `verify` returns false, only changes after the goal can show whether changes were lost. Apply these, too:
@@ -340,12 +340,13 @@ export class FollowLoop {
   }
 
   /** Once per run: creates indexes and constraints of live tables that an earlier run left out or a user dropped. */
-  async #buildLacking(): Promise<void> {
+  async #buildLacking(applyWorkers: ApplyWorkers): Promise<void> {
     if (this.#isBuilt) return
     this.#isBuilt = true
     const { states, build } = this.#parts
     const live = states.list.flatMap((state, at) => (state === 'live' ? [at] : []))
-    if (live.length > 0) await build(live, true)
+    await build(live, true)
+    applyWorkers.forget(live)
   }
 
   /** Rereads waiting rows of tables that have caught up, builds their indexes and constraints, then makes them live. */
@@ -371,16 +372,13 @@ export class FollowLoop {
     const ready = reached()
     if (ready.length === 0) return
     await build(ready, false)
-    await ledger.noteState(
-      stream,
-      ready.flatMap((at) => tables[at]?.key ?? []),
-      'live',
-      changes.text(applyWorkers.applied),
-    )
+    applyWorkers.forget(ready)
+    const position = changes.text(applyWorkers.applied)
+    const keys = ready.flatMap((at) => tables[at]?.key ?? [])
+    await ledger.noteState(stream, keys, 'live', position)
     for (const at of ready) {
       states.live(at)
-      const table = tables[at]?.name ?? ''
-      run.emit({ type: 'follow.table', table, state: 'live', position: changes.text(applyWorkers.applied) })
+      run.emit({ type: 'follow.table', table: tables[at]?.name ?? '', state: 'live', position })
     }
   }
 

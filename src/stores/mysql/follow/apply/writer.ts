@@ -118,6 +118,10 @@ class MysqlChangeWriter implements ChangeWriter {
     })
   }
 
+  forget(tables: readonly number[]): void {
+    for (const table of tables) (this.#tables[table] as KnownTable).readAt = -Infinity
+  }
+
   async commit(closing: Closing): Promise<'committed' | 'fenced'> {
     const outcome = await this.#do('', async () => {
       const written = [...this.#written].map((place) => this.#table(place).table)
@@ -202,7 +206,7 @@ class MysqlChangeWriter implements ChangeWriter {
   async #failed(thrown: unknown, where: string): Promise<unknown> {
     const error = mysqlTargetError(thrown, where)
     const current = this.#current
-    for (const table of this.#tables) table.readAt = -Infinity
+    this.forget([...this.#tables.keys()])
     this.#failure = error
     if (current !== null && current.readIn !== this.#number)
       this.#failure = await retryableIfChanged(error, () => this.#hasChanged(current))

@@ -98,6 +98,13 @@ export class PostgresChangeWriter implements ChangeWriter {
     })
   }
 
+  forget(tables: Iterable<number>): void {
+    for (const table of tables) {
+      const known = this.#tables.get(table)
+      if (known !== undefined) known.readAt = -Infinity
+    }
+  }
+
   async commit(closing: Closing): Promise<'committed' | 'fenced'> {
     await this.#do('', async () => undefined)
     try {
@@ -253,7 +260,7 @@ export class PostgresChangeWriter implements ChangeWriter {
   async #failed(error: unknown, where: string): Promise<unknown> {
     const known = postgresTargetError(error, this.#settings, where)
     const current = this.#current
-    for (const table of this.#tables.values()) table.readAt = -Infinity
+    this.forget(this.#tables.keys())
     this.#failure = known
     if (current !== null && current.readIn !== this.#number)
       this.#failure = await retryableIfChanged(known, () => this.#hasChanged(current))
