@@ -1,6 +1,6 @@
 /** Processes partitioned tables of a database one after the other; a failure does not stop the others. */
 import type { ArchiveRecord } from '../archive/ledger/record.ts'
-import { tableText, type TableName, type TableSpec } from '../model/copy/column-type.ts'
+import { isNamedBy, tableText, type TableName, type TableSpec } from '../model/copy/column-type.ts'
 import { asSluiceError, errorLine, SluiceError } from '../shared/errors.ts'
 import type { CopyStore } from '../model/copy/port.ts'
 import { archiveOf } from '../archive/work/find-archive.ts'
@@ -108,9 +108,8 @@ async function wantedTables(
 ): Promise<readonly { readonly table: TableSpec; readonly named: boolean }[]> {
   const wanted = new Map<string, { table: TableSpec; named: boolean }>()
   for (const pattern of patterns) {
-    const named = !/[*?]/.test(pattern)
     for (const table of await sourceTables({ store }, [pattern], signal))
-      wanted.set(tableText(table.table), { table, named })
+      wanted.set(tableText(table.table), { table, named: isNamedBy(table.table, pattern) })
   }
   return [...wanted.values()]
 }

@@ -1,8 +1,6 @@
 /** Plan of the new table for an unpartitioned one: name, partitions, findings and statements. */
-import { tableText, type TableName, type TableSpec } from '../model/copy/column-type.ts'
-import { SluiceError } from '../shared/errors.ts'
+import { tableText, type TableName } from '../model/copy/column-type.ts'
 import { quotedName } from '../shared/sql-text.ts'
-import type { CopyStore } from '../model/copy/port.ts'
 import type {
   PlanFinding,
   TableToPartition,
@@ -10,7 +8,7 @@ import type {
   Years,
   CountedRows,
 } from '../model/partition/plan-port.ts'
-import { noSuchTable } from '../engine/copy/plan/no-such-table.ts'
+import { oneSourceTable } from '../archive/work/each-table.ts'
 import { columnNamed } from '../engine/copy/plan/column-named.ts'
 import { DEFAULT_CALENDAR, type CalendarSpec, type Epoch } from '../model/calendar/calendar.ts'
 import { placedPeriod } from './coverage.ts'
@@ -58,7 +56,7 @@ export type NewTablePlan = {
 export async function planNewTable(source: PlanSource, options: NewTablePlanOptions, now: Date): Promise<NewTablePlan> {
   const { store, plan, signal } = source
   const spec = { ...DEFAULT_CALENDAR, ...options.calendar }
-  const table = await tableToPartition(store, options.table, signal)
+  const table = await oneSourceTable({ store }, options.table, signal)
   const { planned, years } = await plannedTable(source, table, columnNamed(table, options.by), options)
   const found = await plan.findings(planned, years.nulls.rows > 0n, signal)
   if (found.some(({ about, verdict }) => verdict === 'refused' && ENDS_PLANNING.has(about)))
@@ -145,18 +143,6 @@ export async function copyFindings(
 export function indexStatement({ table: { table }, column }: TableToPartition): string {
   const parts = table.schema === undefined ? [table.name] : [table.schema, table.name]
   return `CREATE INDEX CONCURRENTLY ON ${parts.map(quotedName).join('.')} (${quotedName(column.name)})`
-}
-
-/** @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE */
-export async function tableToPartition(store: CopyStore, name: string, signal: AbortSignal): Promise<TableSpec> {
-  const [table, ...others] = await store.tables(name, signal)
-  const isPattern = /[*?]/.test(name)
-  if (table === undefined) throw await noSuchTable(store, name, `no table matches ${name}`)
-  if (others.length === 0) return table
-  throw new SluiceError('AMBIGUOUS_TABLE', `${name} matches more than one table`, {
-    where: store.label,
-    hint: isPattern ? 'this action needs one table: name it' : 'name it with its schema',
-  })
 }
 
 // Findings for rows without a period, such as NULL and infinite values, and for rows far from all others.

@@ -147,8 +147,6 @@ describe('archive', () => {
     ['archive run --table t --file-size 1b', 'BAD_FLAG --file-size 1b is too small'],
     ['archive run --table t --memory 1mb', 'BAD_FLAG --memory 1mb is too small'],
     ['archive run --table t --grace soon', 'BAD_FLAG --grace soon is not a duration'],
-    ['archive run --table t --table u --drop', 'BAD_FLAG --drop requires one table, by its name'],
-    ['archive run --table t* --drop --confirm=t*', 'BAD_FLAG --drop requires one table, by its name'],
     ['archive run --table t --deep', 'BAD_FLAG archive run does not accept --deep'],
     ['archive list --no-detach', 'BAD_FLAG archive list does not accept --detach'],
     ['archive list --partition p', 'BAD_FLAG archive list does not accept --partition'],

@@ -1,4 +1,7 @@
-/** Two tables whose names differ only in the part to which a dot belongs, `s."x.t"` and `"s.x".t`, are two tables. */
+/**
+ * Two tables whose names differ only in the part to which a dot belongs, `s."x.t"` and `"s.x".t`, are two tables. A table
+ * with `*` or `?` in its name is named by it, and by its name in double quotes.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -110,4 +113,45 @@ test('the archive of one is not that of the other', { timeout: 90_000 }, async (
   expect(await rows(`SELECT (SELECT count(*) FROM ${IN_NAME}), (SELECT count(*) FROM ${IN_SCHEMA})`)).toEqual([
     ['801', '435'],
   ])
+})
+
+describe.each(['sqlite', 'postgresql', 'mysql'] as const)('%s', { timeout: 90_000 }, (system) => {
+  test('a table with * or ? in its name is archived and dropped from alone', async ({ skip }) => {
+    const why = await missing(system)
+    skip(why !== '', `needs ${system}: ${why}`)
+    const place = await makePlace(system, folder)
+    const quote = system === 'mysql' ? '`' : '"'
+    for (const name of ['a*b', 'a-b', 'c?', 'cd'])
+      await place.sql(
+        `CREATE TABLE ${quote}${name}${quote} (id INTEGER PRIMARY KEY, day DATE NOT NULL)`,
+        `INSERT INTO ${quote}${name}${quote} VALUES (1, '2023-05-01'), (2, '2024-05-01'), (3, '2025-05-01')`,
+      )
+    const of = ['--from', place.url, '--by', 'day', '--calendar', 'year', '--grace', '0s']
+    const to = ['--to', mkdtempSync(join(folder, 'archive-'))]
+    const archive = (table: string, year: string, ...more: readonly string[]): Promise<Ran> =>
+      ran('archive', 'run', ...of, ...to, '--table', table, '--partition', year, ...more)
+    const left = async (): Promise<readonly string[]> =>
+      await Promise.all(
+        ['a*b', 'a-b', 'c?', 'cd'].map(async (name) =>
+          String(await place.rows(`SELECT id FROM ${quote}${name}${quote} ORDER BY id`)),
+        ),
+      )
+    for (const [table, year] of [
+      ['a*b', '2023'],
+      ['"a*b"', '2024'],
+      ['c?', '2023'],
+    ] as const)
+      expect((await archive(table, year, '--drop', `--confirm=${table}`)).finished).toMatchObject({ exitCode: 0 })
+    expect(await left()).toEqual(['3', '1,2,3', '2,3', '1,2,3'])
+    // A pattern, though only one table matches it.
+    expect((await archive('a-*', '2023', '--drop', '--confirm=a-*')).finished.error).toMatchObject({
+      code: 'BAD_FLAG',
+      message: '--drop requires one table, by its name',
+    })
+    const plan = ['archive', 'plan', ...of, ...to, '--table', 'a-b', '--table', 'cd', '--drop']
+    expect((await ran(...plan)).finished.error?.code).toBe('BAD_FLAG')
+    const hold = ['archive', 'hold', '--from', place.url, '--table', 'a*b', '--partition', '2023', '--reason', 'audit']
+    expect((await ran(...hold)).finished.exitCode).toBe(0)
+    expect(await left()).toEqual(['3', '1,2,3', '2,3', '1,2,3'])
+  })
 })

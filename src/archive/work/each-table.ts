@@ -1,6 +1,7 @@
 /** Finds the tables of an archive operation. */
 import { readArchive, type ArchivedTable, type ArchiveRecord } from '../ledger/record.ts'
 import {
+  calledExactly,
   quotedTable,
   tableText,
   tableTextBefore,
@@ -82,7 +83,7 @@ export async function archivedTable(
   signal: AbortSignal,
   hint?: string,
 ): Promise<{ readonly table: TableSpec; readonly record: ArchiveRecord; readonly opened: OpenedArchive }> {
-  const table = await archivedSourceTable(source, name, signal)
+  const table = await oneSourceTable(source, name, signal)
   const { record, opened } = await archiveOf(source, table, signal)
   if (record !== null) {
     await refuseSwappedColumns(source.store, table, record, signal)
@@ -93,21 +94,19 @@ export async function archivedTable(
 }
 
 /** One table of the source. @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE */
-export async function archivedSourceTable(
-  opened: Pick<OpenedArchive, 'store'>,
+export async function oneSourceTable(
+  { store }: Pick<OpenedArchive, 'store'>,
   name: string,
   signal: AbortSignal,
 ): Promise<TableSpec> {
-  const [table, ...others] = await sourceTables(opened, [name], signal)
-  if (table === undefined) throw await noSuchTable(opened.store, name, `no table matches ${name}`)
-  if (others.length === 0) return table
-  throw new SluiceError(
-    'AMBIGUOUS_TABLE',
-    `${name} matches more than one table: ${[table, ...others].map((one) => tableText(one.table)).join(', ')}`,
-    {
-      hint: 'name it with its schema; put a name with a dot into double quotes',
-    },
-  )
+  const found = await sourceTables({ store }, [name], signal)
+  const [table] = found
+  if (table !== undefined && found.length === 1) return table
+  const names = found.map((one) => tableText(one.table)).join(', ')
+  throw new SluiceError('AMBIGUOUS_TABLE', `${name} matches more than one table: ${names}`, {
+    where: store.label,
+    hint: 'name one of them, with its schema; put a name with a dot into double quotes',
+  })
 }
 
 /** The table of an archive; without columns if the source no longer has it: its archive is still valid. */
@@ -138,7 +137,8 @@ export async function recordsOf(
   const chosen = new Map<string, RecordOf>()
   for (const pattern of patterns.length === 0 ? ['*'] : patterns) {
     const fits = tablePattern(pattern, store.can.folds?.tables ?? 'exact')
-    const some = all.filter(({ name }) => fits(name))
+    const matching = all.filter(({ name }) => fits(name))
+    const some = [...calledExactly(matching, pattern, ({ name }) => name)]
     const other =
       some.length > 0 || pattern.includes('*') ? undefined : all.find(({ archived }) => fits(archived.table))
     if (other !== undefined) await refuseOther(source, other, signal)

@@ -1,5 +1,4 @@
 /** archive plan, archive run: their flags. */
-import { SluiceError } from '../../shared/errors.ts'
 import { readArchiving } from '../flags/archive-flags.ts'
 import { alertOf } from '../flags/alert-flags.ts'
 import { givenFlag, given, givenList, givenText, requiredText } from '../parse/arguments.ts'
@@ -15,7 +14,6 @@ const archive: Command = {
     const isPlan = requiredText(args, 'action') === 'plan'
     const tables = someTableArguments(args, defaults)
     const archiving = readArchiving(args, context)
-    if (archiving.drop) refuseManyToDrop(tables)
     const from = requiredStore('from', args, defaults, env)
     return operate(
       {
@@ -34,15 +32,6 @@ const archive: Command = {
       },
     )
   },
-}
-
-/** `--drop` needs the table name for confirmation, so it allows only one table. */
-function refuseManyToDrop(tables: readonly string[]): void {
-  const [table = ''] = tables
-  if (tables.length === 1 && !/[*?]/.test(table)) return
-  throw new SluiceError('BAD_FLAG', '--drop requires one table, by its name', {
-    hint: 'archive the tables together without --drop, then run the command with --drop for each table',
-  })
 }
 
 export const commands = { archive }

@@ -219,12 +219,23 @@ function unquoted(part: string): string {
   return part.startsWith('"') ? part.slice(1, -1).replaceAll('""', '"') : part
 }
 
-/** The found tables that have exactly this schema and name, if there are any; otherwise all found tables. */
+/**
+ * The found tables that have exactly this schema and name, or exactly this name if it has a `*`; otherwise all found
+ * tables. A table of the name `*` is found alone only by its name in double quotes.
+ */
 export function calledExactly<T>(found: readonly T[], text: string, nameOf: (one: T) => TableName): readonly T[] {
   const quoted = quotedTable(text)
   const wanted = quoted?.schema === undefined ? text : tableText(quoted)
-  const exact = found.filter((one) => tableText(nameOf(one)) === wanted)
-  return exact.length > 0 ? exact : found
+  const some = found.filter((one) => quoted !== null || !/^[*.]+$/.test(nameOf(one).name))
+  const exact = some.filter((one) => tableText(nameOf(one)) === wanted)
+  if (exact.length > 0) return exact
+  const alike = text.includes('*') ? some.filter((one) => nameOf(one).name === text) : []
+  return alike.length > 0 ? alike : found
+}
+
+/** True if a text that matches the table is its name: it has no `*`, or the name itself has it. */
+export function isNamedBy(table: TableName, text: string): boolean {
+  return !text.includes('*') || quotedTable(text) !== null || isCalled(table, text)
 }
 
 /** Splits a user's text into schema (`''` if there is none) and name. Without quotes, the first dot ends the schema. */

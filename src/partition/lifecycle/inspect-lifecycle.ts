@@ -4,9 +4,8 @@ import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { asSluiceError, nullOn, SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
-import { sourceTables } from '../../archive/work/each-table.ts'
+import { oneSourceTable } from '../../archive/work/each-table.ts'
 import type { RunOwner } from '../../engine/copy/ledger/owner.ts'
-import { noSuchTable } from '../../engine/copy/plan/no-such-table.ts'
 import { hasSwitched, readCutovers, type CutoverRow } from '../../engine/follow/cutover/cutover-row.ts'
 import { DatabaseSteps, type DatabaseStep } from '../decommission/database/steps.ts'
 import { DecommissionLedger } from '../decommission/decommission-ledger.ts'
@@ -41,8 +40,8 @@ export async function inspectLifecycle(
   })
   const old = source instanceof SluiceError ? null : source
   const found =
-    moved === null || old === null ? null : await lifecycleTable(old.store, entry.table, signal).catch(nullIfMissing)
-  const there = moved === null ? await lifecycleTable((old ?? target).store, entry.table, signal) : found
+    moved === null || old === null ? null : await oneSourceTable(old, entry.table, signal).catch(nullIfMissing)
+  const there = moved === null ? await oneSourceTable(old ?? target, entry.table, signal) : found
   const name = there === null ? (moved?.oldTable ?? entry.table) : tableText(there.table)
   const switches = await switchesOf(name, old ?? target, target)
   const last = lastCutover({ switches })
@@ -52,7 +51,7 @@ export async function inspectLifecycle(
   const table =
     there !== null && store === old?.store && between === null
       ? there
-      : await lifecycleTable(store, between?.publicTable ?? entry.table, signal)
+      : await oneSourceTable({ store }, between?.publicTable ?? entry.table, signal)
   const streamOf = (id: string | undefined): Promise<TableStreamState | null> =>
     tableStreamState(target.database, { source: name, id, owner })
   const isForward = last !== null && last.turn % 2 === 1
@@ -107,8 +106,8 @@ async function copyOf(
   if (stream === null || stream.row.status === 'ended') return null
   const { store } = target
   const { schema, name: own } = stream.key
-  const table = await lifecycleTable(
-    store,
+  const table = await oneSourceTable(
+    { store },
     tableText(schema === '' ? { name: own } : { schema, name: own }),
     signal,
   ).catch(nullIfMissing)
@@ -159,17 +158,6 @@ async function switchesOf(name: string, source: OpenStore, target: OpenStore): P
     ({ isBetween, publicTable }) => isBetween && publicTable === name,
   )
   return [...forward, ...back].toSorted((a, b) => a.turn - b.turn)
-}
-
-/** @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE */
-export async function lifecycleTable(store: CopyStore, name: string, signal: AbortSignal): Promise<TableSpec> {
-  const [table, ...others] = await sourceTables({ store }, [name], signal)
-  if (table === undefined) throw await noSuchTable(store, name, `no table matches ${name}`)
-  if (others.length === 0) return table
-  throw new SluiceError('AMBIGUOUS_TABLE', `${name} matches more than one table`, {
-    where: store.label,
-    hint: 'name it with its schema',
-  })
 }
 
 async function partitionsOf(

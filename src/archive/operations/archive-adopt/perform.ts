@@ -12,7 +12,7 @@ import type { archiveAdopt, ArchiveAdoptOperation } from './declaration.ts'
 import type { ComparedPartition } from '../../plan/compared-partition.ts'
 import { archiveOf } from '../../work/find-archive.ts'
 import { renewWitness } from '../../work/witness.ts'
-import { notArchived, openArchiveSource, archivedSourceTable, type OpenedArchive } from '../../work/each-table.ts'
+import { notArchived, oneSourceTable, openArchiveSource, type OpenedArchive } from '../../work/each-table.ts'
 import { isAt } from '../../rebuild/archive-at.ts'
 import { rebuildLedger } from '../../rebuild/run.ts'
 import { openArchive, openOwned } from '../../work/open.ts'
@@ -43,7 +43,7 @@ export async function performArchiveAdopt(operation: ArchiveAdoptOperation, run:
     )
   }
   await using source = await openArchiveSource(from, !dryRun)
-  const table = await archivedSourceTable(source, named, run.interrupt.abort)
+  const table = await oneSourceTable(source, named, run.interrupt.abort)
   const { opened, record } = await archiveOf(source, table, run.interrupt.abort)
   const isLost = record === null || isBeingRebuilt(record) || (await isOfAnother(table, record, opened, run))
   if (!isLost) {

@@ -1,7 +1,7 @@
 /** Stage of an archive run that plans all tables before the first partition is changed. */
 import { isUnpublished } from '../../ledger/record.ts'
-import type { TableSpec } from '../../../model/copy/column-type.ts'
-import { asSluiceError, type SluiceError, type ErrorCode } from '../../../shared/errors.ts'
+import { isNamedBy, type TableSpec } from '../../../model/copy/column-type.ts'
+import { asSluiceError, SluiceError, type ErrorCode } from '../../../shared/errors.ts'
 import { archiveOf, refuseMaybeRenamed } from '../../work/find-archive.ts'
 import { sourceTables, type OpenedArchive, type OpenSource } from '../../work/each-table.ts'
 import { refuseFollowedTables, reportFollowedTables } from '../../plan/followed-table.ts'
@@ -29,6 +29,7 @@ export async function planArchiveRun(begun: Begun): Promise<PlannedArchiveRun> {
   const { operation, run, source } = begun
   const signal = run.interrupt.abort
   const tables = await sourceTables(source, operation.tables, signal)
+  if (operation.drop) refuseManyToDrop(operation.tables, tables)
   const names = tables.map(({ table }) => table)
   if (operation.dryRun) await reportFollowedTables(source, names, { emit: run.emit, signal })
   const plans: ArchiveTablePlan[] = []
@@ -43,6 +44,14 @@ export async function planArchiveRun(begun: Begun): Promise<PlannedArchiveRun> {
   if (plans.length === 0 && refused.first !== undefined) throw refused.first
   reportTimeless(plans, run)
   return { ...begun, plans, refused }
+}
+
+/** `--drop` needs the table name for confirmation, so it allows only one table. @throws SluiceError BAD_FLAG */
+function refuseManyToDrop([named = '', ...more]: readonly string[], found: readonly TableSpec[]): void {
+  if (more.length === 0 && found.every(({ table }) => isNamedBy(table, named))) return
+  throw new SluiceError('BAD_FLAG', '--drop requires one table, by its name', {
+    hint: 'archive the tables together without --drop, then run the command with --drop for each table',
+  })
 }
 
 async function planTable(table: TableSpec, { operation, run, source }: Begun): Promise<ArchiveTablePlan> {

@@ -10,7 +10,7 @@ import { DEFAULT_CALENDAR, type CalendarSpec } from '../../../model/calendar/cal
 import { knownTimeKind } from '../../../archive/plan/time-kind.ts'
 import { openSourceStore } from '../../../engine/copy/open-stores.ts'
 import { entryText, withEntry, type WrittenEntry } from '../../lifecycle/config-text.ts'
-import { lifecycleTable } from '../../lifecycle/inspect-lifecycle.ts'
+import { oneSourceTable } from '../../../archive/work/each-table.ts'
 import { filledPeriods } from '../../filled-periods.ts'
 import { rowYears } from '../../planned-periods.ts'
 import { OTHER_COLUMN, plannedTable } from '../../planned-table.ts'
@@ -34,7 +34,7 @@ export async function performLifecycleInit(operation: LifecycleInitOperation, ru
   const before = write === null ? '' : await textOf(write)
   const { abort: signal } = run.interrupt
   await using store = await openSourceStore(from, undefined, { lockWaitMs: INSPECT_WAIT_MS })
-  const spec = await lifecycleTable(store, table, signal)
+  const spec = await oneSourceTable({ store }, table, signal)
   const name = tableText(spec.table)
   const inspect = async (): Promise<Found> => {
     const standing = await readCoverage(store, spec, operation, signal)

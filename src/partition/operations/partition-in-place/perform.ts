@@ -18,7 +18,7 @@ import type { PartitionPlanStore, PlanFinding } from '../../../model/partition/p
 import { openExisting } from '../../../engine/copy/open-stores.ts'
 import { inPlaceRequest, refuseSameNames, sliceRequest, type InPlaceAsked } from '../../in-place-plan.ts'
 import { phaseFindings } from '../../in-place-phases.ts'
-import { tableToPartition } from '../../new-table-plan.ts'
+import { oneSourceTable } from '../../../archive/work/each-table.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
 import type { partitionInPlace, PartitionInPlaceOperation } from './declaration.ts'
 import { refusedError, reportFindings } from '../../plan-findings.ts'
@@ -52,7 +52,7 @@ export async function performPartitionInPlace(operation: PartitionInPlaceOperati
       hint: 'name a PostgreSQL database with --from',
     })
   }
-  const table = await tableToPartition(store, operation.table, signal)
+  const table = await oneSourceTable({ store }, operation.table, signal)
   const name = tableText(table.table)
   const able: InPlaceContext = {
     store,

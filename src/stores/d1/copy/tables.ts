@@ -1,6 +1,6 @@
 /** Reads tables of a D1 database from its schema, in three requests for any number of tables. */
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
-import { matchesTableName } from '../../common/sqlite-dialect/table-named.ts'
+import { tablesNamed } from '../../common/sqlite-dialect/table-named.ts'
 import type { D1Client, D1Row } from '../client.ts'
 import { inspectD1Tables, type Inspections } from './inspect-tables.ts'
 import type { D1Shape } from './shape.ts'
@@ -17,7 +17,6 @@ import { groupBy } from '../../../shared/group-by.ts'
 
 /** @param pattern `name` or `main.name`, with `*` for any characters; case-insensitive, as SQLite @throws D1Failure */
 export async function d1Tables(client: D1Client, pattern: string, signal: AbortSignal): Promise<readonly TableSpec[]> {
-  const wanted = matchesTableName(pattern)
   const [listed] = await client.read(
     [
       {
@@ -28,10 +27,12 @@ export async function d1Tables(client: D1Client, pattern: string, signal: AbortS
     ],
     { signal },
   )
-  const chosen = (listed?.rows ?? [])
-    .map(([name, sql, wr]) => ({ name: String(name), sql: String(sql), withoutRowid: wr === 1 }))
-    .filter(({ name }) => wanted(name))
-    .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+  const all = (listed?.rows ?? []).map(([name, sql, wr]) => ({
+    name: String(name),
+    sql: String(sql),
+    withoutRowid: wr === 1,
+  }))
+  const chosen = tablesNamed(all, pattern)
   if (chosen.length === 0) return []
   const names = JSON.stringify(chosen.map(({ name }) => name))
   const [columns, indexes] = await client.read(

@@ -35,13 +35,13 @@ export type TablePattern = {
 export type NameTest = (name: string) => boolean
 
 /**
- * @param pattern `db.table` or `table`, with `*` for any characters; a part with a dot in double quotes
+ * @param pattern `db.table` or `table`, with `*` for any characters; a part with a dot or a `*` in double quotes
  * @param folded true if the server ignores case in names
  */
 export function tablePattern(pattern: string, folded: boolean): TablePattern {
   const letters = folded ? 'unicode' : 'exact'
   const inQuotes = quotedTable(pattern)
-  if (inQuotes !== null && /"[^"]*\.[^"]*"/.test(pattern)) {
+  if (inQuotes !== null && /"[^"]*[.*][^"]*"/.test(pattern)) {
     const same =
       (text: string): NameTest =>
       (name) =>

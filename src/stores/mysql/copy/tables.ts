@@ -1,5 +1,5 @@
 /** Tables as described by the server's dictionary. */
-import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
+import { calledExactly, type Column, type TableSpec } from '../../../model/copy/column-type.ts'
 import { duplicateMember, isMembered } from '../../../model/copy/members.ts'
 import type { SqlRow, SqlValue } from '../../../model/run/sql-port.ts'
 import type { MysqlSession } from '../session.ts'
@@ -43,7 +43,7 @@ export async function findMysqlTables(
       tables.push(...(await describe(session, schema, names.slice(at, at + AT_ONCE), server)))
     }
   }
-  return tables.toSorted(
+  return calledExactly(tables, pattern, ({ table }) => table).toSorted(
     (a, b) => compare(a.table.schema ?? '', b.table.schema ?? '') || compare(a.table.name, b.table.name),
   )
 }

@@ -6,7 +6,7 @@ import { collationsOf, sqliteUniqueIndexes } from './keys.ts'
 import { rowsOf } from '../reader.ts'
 import { definitionOf, sqliteColumns, sqliteShape, type SqliteShape } from './shape.ts'
 import { sizesOf } from './sizes.ts'
-import { matchesTableName } from '../../common/sqlite-dialect/table-named.ts'
+import { tablesNamed } from '../../common/sqlite-dialect/table-named.ts'
 import {
   declaredConflicts,
   firstValuesSql,
@@ -23,14 +23,13 @@ type Named = { readonly name: string; readonly sql: string }
 
 /** @param pattern `name` or `main.name`, with `*` for any characters; case is ignored, as by SQLite */
 export function sqliteTables(connection: Database.Database, pattern: string): readonly TableSpec[] {
-  const wanted = matchesTableName(pattern)
   const all = connection
     .prepare(
       `SELECT l.name, s.sql FROM pragma_table_list AS l JOIN main.sqlite_schema AS s ON s.type = 'table' AND s.name = l.name
        WHERE l.schema = 'main' AND l.type = 'table' AND l.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'`,
     )
     .all() as Named[]
-  const chosen = all.filter(({ name }) => wanted(name)).toSorted((a, b) => (a.name < b.name ? -1 : 1))
+  const chosen = tablesNamed(all, pattern)
   if (chosen.length === 0) return []
   const sizes = sizesOf(
     connection,
