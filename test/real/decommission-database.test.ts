@@ -67,7 +67,13 @@ describe.skipIf(why !== '')(`a database whose tables have been copied elsewhere$
     expect(await standing(moved)).toEqual([['f', '17']])
 
     const waits = await perform(retire(moved, { confirm: moved.name }))
-    expect(waits.finished.error).toBeUndefined()
+    expect(waits.finished).toMatchObject({
+      exitCode: 5,
+      error: {
+        code: 'PARTITION_STATE',
+        message: expect.stringMatching(/not dropped: its grace period ends at 2/) as string,
+      },
+    })
     expect(steps(waits.events)).toEqual(['inactive found'])
     expect(findings(waits.events, 'grace')).toMatchObject([{ verdict: 'waits' }])
     expect(findings(waits.events, 'sessions since')).toMatchObject([{ verdict: 'fine' }])

@@ -80,8 +80,13 @@ describe.skipIf(why !== '')(`the old table of a cutover in PostgreSQL${why}`, ()
     expect(steps(planned.events)).toEqual(['inactive planned'])
     expect(await place.rows(RIGHTS_NOW)).toEqual(before)
 
-    const first = await perform(retire(place))
-    expect(first.finished.error).toBeUndefined()
+    // A confirmed run that drops nothing says so, and does its first step.
+    const notDropped = (hint: RegExp): object => ({
+      exitCode: 5,
+      error: { code: 'PARTITION_STATE', hint: expect.stringMatching(hint) as string },
+    })
+    const first = await perform(retire(place, { confirm: PARKED }))
+    expect(first.finished).toMatchObject(notDropped(/^run the same command again$/))
     expect(steps(first.events)).toEqual(['inactive done'])
     expect(await place.rows(RIGHTS_NOW)).toEqual([])
     await expect(place.sql(`SET ROLE "${oldTable.roles[1]}"; SELECT * FROM ${PARKED_SQL}`)).rejects.toThrow(
@@ -97,7 +102,8 @@ describe.skipIf(why !== '')(`the old table of a cutover in PostgreSQL${why}`, ()
     const still = await perform(retire(place, { inactive: true }))
     expect(steps(still.events)).toEqual(['inactive found'])
     const within = await perform(retire(place, { graceMs: 9 * DAY, confirm: PARKED }))
-    expect(within.finished.exitCode).toBe(0)
+    expect(within.finished).toMatchObject(notDropped(/^run the same command again after 20\d\d-\d\d-\d\dT/))
+    expect(within.finished.error?.message).toMatch(/ is not dropped: its grace period ends at 20\d\d-/)
     expect(steps(within.events)).toEqual(['inactive found'])
     expect(findings(within.events, 'grace')).toMatchObject([{ verdict: 'waits' }])
 

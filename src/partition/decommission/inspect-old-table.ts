@@ -39,8 +39,8 @@ export type InspectedOldTable = {
   readonly mustRecordUse: boolean
   /** True if the reverse stream may still write to the old table. */
   readonly isWanted: boolean
-  readonly graceOver: boolean
-  readonly graceEndMs: number
+  /** End of the grace period, ms; null if it is over. */
+  readonly graceEndMs: number | null
 }
 
 /** Inspects an old table; read-only. @throws SluiceError SOURCE_GONE, PLAN_CHANGED, CONNECTION_LOST */
@@ -72,8 +72,7 @@ export async function inspect(options: InspectOptions, signal: AbortSignal): Pro
     use: found.use,
     mustRecordUse: since.mustRecordUse,
     isWanted: back.isWanted,
-    graceOver: graceEndMs <= found.nowMs,
-    graceEndMs,
+    graceEndMs: graceEndMs <= found.nowMs ? null : graceEndMs,
   }
 }
 

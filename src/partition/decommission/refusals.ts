@@ -1,7 +1,9 @@
 /** Errors of the steps that retire an old table, with hints. */
 import { isCalled, tableText, type TableName } from '../../model/copy/column-type.ts'
 import { SluiceError, type ErrorCode } from '../../shared/errors.ts'
+import { isoTime } from '../../shared/clock.ts'
 import { shellQuote } from '../../shared/shell.ts'
+import type { Ending } from '../../engine/run/run-context.ts'
 import type { DecommissionEnd, DecommissionFinding } from '../../model/partition/decommission-port.ts'
 
 /** Error code by subject of a finding; the first match determines the error. */
@@ -19,6 +21,26 @@ export function refuseUnconfirmed(oldTable: TableName, confirm: string | undefin
   throw new SluiceError('MISSING_CONFIRM', `this drops ${name} permanently: its name is needed as confirmation`, {
     hint: `add --confirm=${shellQuote(name)}, or --dry-run to see what would be dropped`,
   })
+}
+
+/**
+ * End of a run that has not dropped the table or database: an error if the drop was confirmed, and not excluded.
+ * @param graceEndMs end of the grace period, ms; null if it is over, so that the next run drops it
+ */
+export function endBeforeDrop(
+  totals: Ending['totals'],
+  name: string,
+  { confirm, inactive }: { readonly confirm?: string | undefined; readonly inactive: boolean },
+  graceEndMs: number | null,
+): Ending {
+  if (confirm === undefined || inactive) return { totals }
+  const end = graceEndMs === null ? null : isoTime(graceEndMs)
+  const why = end === null ? 'this run has made it inactive' : `its grace period ends at ${end}`
+  const error = new SluiceError('PARTITION_STATE', `${name} is not dropped: ${why}`, {
+    where: name,
+    hint: `run the same command again${end === null ? '' : ` after ${end}`}`,
+  })
+  return { totals, error }
 }
 
 /** Error of a refused step. @param refused at least one finding: the most severe determines the error */

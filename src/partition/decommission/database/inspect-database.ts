@@ -93,11 +93,11 @@ export async function contentFindings(
   return { findings: [...findings, ...contents.findings], kept }
 }
 
-/** Result of inspecting an inactive database. @property use current counters */
+/** Result of inspecting an inactive database. @property use current counters @property graceEndMs null if it is over */
 export type InspectedInactive = {
   readonly findings: Findings
   readonly use: DatabaseUse
-  readonly graceOver: boolean
+  readonly graceEndMs: number | null
 }
 
 /**
@@ -116,7 +116,7 @@ export async function inspectInactive(
   const end = inactive.doneMs + graceMs
   return {
     use,
-    graceOver: end <= nowMs,
+    graceEndMs: end <= nowMs ? null : end,
     findings: [
       graceFinding(end, nowMs, 'database'),
       ...(await dependentsInTarget(options)),

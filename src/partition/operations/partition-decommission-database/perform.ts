@@ -34,7 +34,7 @@ import {
   type DatabaseStepName,
 } from '../../decommission/database/steps.ts'
 import { refuseUnknownLeft } from '../../decommission/database/tables.ts'
-import { decommissionRefusal } from '../../decommission/refusals.ts'
+import { decommissionRefusal, endBeforeDrop } from '../../decommission/refusals.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
 import type { partitionDecommissionDatabase, PartitionDecommissionDatabaseOperation } from './declaration.ts'
 
@@ -158,9 +158,10 @@ async function makeInactive(retired: RetirementContext): Promise<Ending> {
   for (const one of ended) {
     run.emit({ type: 'log', level: 'note', table: retirement.name, message: `${one} was ended` })
   }
-  const message = `it refuses connections; the same command drops it from ${isoTime((await steps.now()) + operation.graceMs)} on, and --undo accepts connections again`
+  const graceEndMs = (await steps.now()) + operation.graceMs
+  const message = `it refuses connections; the same command drops it from ${isoTime(graceEndMs)} on, and --undo accepts connections again`
   run.emit({ type: 'log', level: 'note', table: retirement.name, message })
-  return { totals: { ...totals, steps: '1' } }
+  return endBeforeDrop({ ...totals, steps: '1' }, retirement.name, operation, operation.graceMs > 0 ? graceEndMs : null)
 }
 
 /** Refuses connections to the database, and inspects its contents. If a stop is requested, accepts them again. */
@@ -184,7 +185,7 @@ async function dropInactive(retired: RetirementContext): Promise<Ending> {
   const inactive = all.findLast(({ step }) => step === 'inactive')
   const closing = all.findLast(({ step }) => step === 'closing')
   if (inactive === undefined) throw new Error('a database without its first step is not inactive')
-  const { findings, graceOver } = await inspectInactive(
+  const { findings, graceEndMs } = await inspectInactive(
     { ...retired, leave: operation.leave, signal },
     inactive,
     closing?.detail.left ?? [],
@@ -195,11 +196,12 @@ async function dropInactive(retired: RetirementContext): Promise<Ending> {
   const totals = { findings: dec(findings.length), refused: dec(refused.length), steps: '0' }
   if (refused.length > 0) return { totals, error: decommissionRefusal(retirement.name, refused) }
   report(retired, 'inactive', 'found')
-  if (operation.inactive || !graceOver) return { totals }
+  const isDue = !operation.inactive && graceEndMs === null
   if (operation.dryRun) {
-    report(retired, 'dropped', 'planned')
+    if (isDue) report(retired, 'dropped', 'planned')
     return { totals }
   }
+  if (!isDue) return endBeforeDrop(totals, retirement.name, operation, graceEndMs)
   refuseUnconfirmedDatabase(retirement.name, operation.confirm)
   throwIfAborted(signal)
   if (all.at(-1)?.step === 'inactive') await recordStep(retired, 'dropping', {})

@@ -26,7 +26,13 @@ import {
 import { inspect, type InspectedOldTable } from '../../decommission/inspect-old-table.ts'
 import { knownRows, lastArchive, lastCopyFinding } from '../../decommission/last-archive.ts'
 import { knowsOldTable, switchOfOldTable } from '../../decommission/old-table-switch.ts'
-import { otherOldTable, decommissionRefusal, refuseUnconfirmed, refuseUndone } from '../../decommission/refusals.ts'
+import {
+  otherOldTable,
+  decommissionRefusal,
+  endBeforeDrop,
+  refuseUnconfirmed,
+  refuseUndone,
+} from '../../decommission/refusals.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
 import type { partitionDecommission, PartitionDecommissionOperation } from './declaration.ts'
 
@@ -92,7 +98,7 @@ async function doNextStep(
     { ...retired, database, copies: store, graceMs: operation.graceMs },
     run.interrupt.stop,
   )
-  const { identity, use, isWanted } = inspected
+  const { identity, use, isWanted, graceEndMs } = inspected
   const findings = [...inspected.findings, ...(await copyFindings(retired, inspected, operation, store, run))]
   for (const finding of findings) run.emit({ type: 'decommission.finding', table: name, ...finding })
   const refused = findings.filter(({ verdict }) => verdict === 'refused')
@@ -108,7 +114,7 @@ async function doNextStep(
   if (standing?.step === 'inactive') {
     if (standing.identity !== identity) throw otherOldTable(name)
     report(row, 'inactive', 'found', run)
-    const drops = !operation.inactive && inspected.graceOver
+    const drops = !operation.inactive && graceEndMs === null
     if (operation.dryRun) {
       if (operation.archive !== undefined) report(row, 'archived', 'planned', run)
       if (drops) report(row, 'dropped', 'planned', run)
@@ -119,27 +125,28 @@ async function doNextStep(
     const archived = await copyBeforeDrop(retired, identity, operation, store, run)
     if (drops) await drop(retired, { identity, archived }, operation, store, run)
     const done = (operation.archive === undefined ? 0 : 1) + (drops ? 1 : 0)
-    return { totals: { ...totals, steps: dec(done) } }
+    const ended = { ...totals, steps: dec(done) }
+    return drops ? { totals: ended } : endBeforeDrop(ended, name, operation, graceEndMs)
   }
   if (operation.dryRun) {
     report(row, 'inactive', 'planned', run)
     return { totals: { ...totals, steps: '0' } }
   }
   await deactivate(retired, inspected, operation, run)
-  return { totals: { ...totals, steps: '1' } }
+  return endBeforeDrop({ ...totals, steps: '1' }, name, operation, graceEndMs)
 }
 
 /** Finding about an earlier run's copy, if this run makes no new copy, and either drops the table or is a dry run. */
 async function copyFindings(
   { steps, oldTable }: RetirementContext,
-  { graceOver }: InspectedOldTable,
+  { graceEndMs }: InspectedOldTable,
   { archive: to, dryRun, inactive }: PartitionDecommissionOperation,
   copies: CopyStore,
   run: DecommissionRun,
 ): Promise<readonly DecommissionFinding[]> {
   const before = lastCopyOf(steps)
   if (before === undefined || to !== undefined || lastDecommissionStep(steps)?.step !== 'inactive') return []
-  if (!dryRun && (inactive || !graceOver)) return []
+  if (!dryRun && (inactive || graceEndMs !== null)) return []
   return [await lastCopyFinding(before, { copies, oldTable }, run.interrupt.stop)]
 }
 
@@ -149,7 +156,7 @@ function lastCopyOf(steps: readonly DecommissionRow[]): DecommissionDetail['arch
 
 async function deactivate(
   { row, store, ledger, oldTable, name }: RetirementContext,
-  { identity, use, graceOver, graceEndMs }: InspectedOldTable,
+  { identity, use, graceEndMs }: InspectedOldTable,
   operation: PartitionDecommissionOperation,
   run: DecommissionRun,
 ): Promise<void> {
@@ -163,7 +170,7 @@ async function deactivate(
     type: 'log',
     level: 'note',
     table: name,
-    message: `only its owner may use it; the same command drops it ${graceOver ? 'when it runs again' : `from ${isoTime(graceEndMs)} on`}, and --undo gives the rights back`,
+    message: `only its owner may use it; the same command drops it ${graceEndMs === null ? 'when it runs again' : `from ${isoTime(graceEndMs)} on`}, and --undo gives the rights back`,
   })
 }
 
