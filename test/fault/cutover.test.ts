@@ -176,6 +176,14 @@ describe.skipIf(!POSTGRES_OWN)(`a cutover ${POSTGRES_MISSING}`, () => {
     expect(await statuses(stage)).toEqual(['switched'])
     await expectEqual(stage, PARKED, new Set())
     expect(await statuses(stage)).toEqual(['done'])
+    // No copy began the reverse stream.
+    const { place } = stage
+    await place.sql(`ALTER TABLE ${quoted(PARKED)} DROP COLUMN qty`)
+    const asked = { kind: 'follow', to: place.url, end: false, untilCaughtUp: true, untilEqual: false } as const
+    const { finished } = await perform({ ...asked, stream: await streamOf(stage) })
+    expect(finished.error?.hint).toMatch(
+      /--columns, --rename are options of copy, which the stream of a cutover does not/,
+    )
   })
 
   test('a frozen program blocks others no longer than allowed, and tries again', { timeout: 120_000 }, async () => {

@@ -300,6 +300,12 @@ describe.skipIf(!POSTGRES_OWN)(`partition run ${POSTGRES_MISSING}`, () => {
     expect(await other.rows(`SELECT count(*), sum(id) FROM ${QUOTED}`)).toEqual(
       await place.rows(`SELECT count(*), sum(id) FROM ${QUOTED}`),
     )
+    await other.sql(`ALTER TABLE ${QUOTED} DROP COLUMN price`)
+    const [[stream = ''] = []] = await other.rows('SELECT stream_id FROM migration_streams')
+    const followed = { kind: 'follow', stream: stream ?? '', to: other.url, from: place.url, end: false, untilCaughtUp: true, untilEqual: false } as const // prettier-ignore
+    expect((await perform(followed)).finished.error?.hint).toMatch(
+      /--rename are options of copy: .* sluice partition run, which began the stream of public\./,
+    )
   })
 
   test('reports the rows that were lost with a filled partition that was dropped', { timeout: 120_000 }, async () => {

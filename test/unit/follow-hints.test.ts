@@ -42,6 +42,13 @@ describe('hints of following', () => {
         "stream: give them to sluice copy --follow --tables 'shop.*,a b' --exclude shop.log --with indexes,defaults, " +
         'with --restart if rows are to be written differently than before',
     )
+    const foreign = 'drop it, or use --columns; --columns is an option of copy'
+    expect(hintOfFollow('drop it, or use --columns', { ...selected, isReverse: true })).toBe(
+      `${foreign}, which the stream of a cutover does not take`,
+    )
+    expect(hintOfFollow('drop it, or use --columns', { tables: ['a b'], periods: { marks: [], first: 'p' } })).toBe(
+      `${foreign}: give those that it takes to sluice partition run, which began the stream of a b`,
+    )
     for (const hint of [
       'copy it again: sluice follow 7 --resync public.t',
       'copy all of them again: run the command that began the stream, with --restart',

@@ -77,9 +77,7 @@ export async function runReverseStream(
     notChecked: _notChecked,
     leftBehind: _leftBehind,
     ...ending
-  } = await resumeStream(copy, run, {
-    stream,
-  })
+  } = await resumeStream(copy, run, true, { stream })
   // Leaves out totals of copied rows: none were copied.
   const { transactions, changes } = totals
   return { ...ending, ...before, totals: { ...before.totals, ...givenFields({ transactions, changes }) } }

@@ -142,7 +142,7 @@ async function switched(
   const maker = new ReverseCreation()
   const watch = cutoverOf({ operation, between, able, ready, gates, id, maker, earlier, run })
   try {
-    const ending = await resumeStream(copy, run, { stream: stream.id, watch })
+    const ending = await resumeStream(copy, run, family.turns.length > 0, { stream: stream.id, watch })
     if (watch.end?.type === 'late') {
       const hint = 'the source is open; run the same command again (--pause-budget and --tries-for set its time limits)'
       const { triesForMs } = operation

@@ -140,7 +140,7 @@ async function runCutover(
   const maker = new ReverseCreation()
   const watch = newCutoverTurn({ operation, opened, able, ready, checks, id, turn, maker, run })
   try {
-    const ending = await resumeStream(copy, run, { stream: stream.id, watch })
+    const ending = await resumeStream(copy, run, family.turns.length > 0, { stream: stream.id, watch })
     if (watch.end?.type === 'late') {
       const hint = 'run the same command again; --pause-budget and --tries-for set its time limits'
       const { triesForMs } = operation

@@ -4,6 +4,7 @@
  * pending changes would be overwritten or applied twice.
  */
 import { dec } from '../../../../model/run/event.ts'
+import { isReverseStream } from '../../cutover/successor.ts'
 import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
 import { redactUrl } from '../../../../shared/redact.ts'
 import { grouped } from '../../../../shared/figures.ts'
@@ -140,7 +141,8 @@ async function waitForStream(
       const ends = { from: operation.from ?? stream.source, to: operation.to }
       const { follow = {}, ...options } = copyOfStream(stream, ends, { until: 'caught-up' })
       const { proveEveryMs: _none, ...once } = follow
-      const { stopped, error } = await resumeStream({ ...options, follow: once }, run)
+      const isReverse = await withTarget(operation, run, ({ database }) => isReverseStream(database, stream.id))
+      const { stopped, error } = await resumeStream({ ...options, follow: once }, run, isReverse)
       if (stopped === true) return 'stopped'
       if (error !== undefined) throw error
     } catch (thrown) {

@@ -15,23 +15,33 @@ const COPY_ONLY_OPTIONS = new Set([...namesOf(copy.command)].filter((name) => !F
 /** Clauses that name their command: `sluice diff --fix --key`, `the command that began the stream, with --restart`. */
 const NAMES_ITS_COMMAND = /sluice (?!follow\b)\w|the command that began/
 
-/** Resumes the stream of a copy. @param within as for `copyAndFollow` @throws as `copyAndFollow`; hints are reworded */
-export async function resumeStream(operation: CopyOperation, run: CopyRun, within?: OnlyStream): Promise<Ending> {
+/**
+ * Resumes the stream of a copy.
+ * @param isReverse true if a cutover began it @param within as for `copyAndFollow`
+ * @throws as `copyAndFollow`; hints are reworded
+ */
+export async function resumeStream(
+  operation: CopyOperation,
+  run: CopyRun,
+  isReverse: boolean,
+  within?: OnlyStream,
+): Promise<Ending> {
+  const selected = { ...operation, isReverse }
   try {
     const ending = await copyAndFollow(
       operation,
-      { ...run, emit: (event) => run.emit(eventWithFollowHint(event, operation)) },
+      { ...run, emit: (event) => run.emit(eventWithFollowHint(event, selected)) },
       within,
     )
-    return ending.error === undefined ? ending : { ...ending, error: withFollowHint(ending.error, operation) }
+    return ending.error === undefined ? ending : { ...ending, error: withFollowHint(ending.error, selected) }
   } catch (thrown) {
     const error = asSluiceError(thrown)
     if (error.hint === undefined) throw thrown
-    throw withFollowHint(error, operation)
+    throw withFollowHint(error, selected)
   }
 }
 
-type Selected = Pick<CopyOperation, 'tables' | 'exclude' | 'with'>
+type Selected = Pick<CopyOperation, 'tables' | 'exclude' | 'with' | 'periods'> & { readonly isReverse?: boolean }
 
 /**
  * Rewords a hint for `follow`. @param hint may name options that only `copy` has @param selected by the command that
@@ -45,8 +55,12 @@ export function hintOfFollow(hint: string, selected: Selected): string {
   const foreign = [...new Set(words.filter((name) => COPY_ONLY_OPTIONS.has(name)))].map((name) => `--${name}`)
   if (foreign.length === 0) return hint
   const [are, them] = foreign.length === 1 ? ['is an option', 'it'] : ['are options', 'them']
+  const lead = `${hint}; ${foreign.join(', ')} ${are} of`
+  if (selected.isReverse === true) return `${lead} copy, which the stream of a cutover does not take`
+  if (selected.periods !== undefined)
+    return `${lead} copy: give those that it takes to sluice partition run, which began the stream of ${selected.tables.join(', ')}`
   return (
-    `${hint}; ${foreign.join(', ')} ${are} of the command that began the stream: give ${them} to ${copyCommand(selected)}, ` +
+    `${lead} the command that began the stream: give ${them} to ${copyCommand(selected)}, ` +
     'with --restart if rows are to be written differently than before'
   )
 }

@@ -7,7 +7,7 @@ import { refuseOtherLedger } from '../../../copy/ledger/other-ledgers.ts'
 import { openExisting, openSourceStore } from '../../../copy/open-stores.ts'
 import { onSide } from '../../../copy/sides.ts'
 import { finishEarlierCutover } from '../../cutover/open-family.ts'
-import { streamEnded } from '../../cutover/successor.ts'
+import { isReverseStream, streamEnded } from '../../cutover/successor.ts'
 import { StreamLedger } from '../../../copy/ledger/streams.ts'
 import type { StreamRow } from '../../../copy/ledger/stream-row.ts'
 import { endStreamAtBoth } from '../../stream/end-stream.ts'
@@ -27,7 +27,7 @@ import { givenFields } from '../../../../shared/given-fields.ts'
 export async function performFollow(operation: FollowOperation, run: CopyRun): Promise<Ending> {
   if (operation.end && operation.changesOnly === true)
     throw new SluiceError('BAD_FLAG', '--end and --changes-only exclude each other', { hint: 'give one of them' })
-  const { stream, from, refusal } = await streamOf(operation, run)
+  const { stream, from, refusal, isReverse } = await streamOf(operation, run)
   if (operation.end) return await endStream(operation, stream, from, run)
   if (refusal !== null) throw refusal
   const { changesOnly, proveEveryMs, untilCaughtUp, untilEqual, alert, resync, lanes, moved } = operation
@@ -38,7 +38,7 @@ export async function performFollow(operation: FollowOperation, run: CopyRun): P
     ...(resync === undefined || resync.length === 0 ? {} : { resync }),
     ...givenFields({ lanes, moved }),
   }
-  return await resumeStream(copyOfStream(stream, { from, to: operation.to }, now), run)
+  return await resumeStream(copyOfStream(stream, { from, to: operation.to }, now), run, isReverse)
 }
 
 /** @throws SluiceError BAD_FLAG if the id is the id of a run, and not of the stream itself */
@@ -97,7 +97,12 @@ async function omittedForeignKeys(
 async function streamOf(
   { to: url, from: asked, stream: id }: FollowOperation,
   run: CopyRun,
-): Promise<{ readonly stream: StreamRow; readonly from: string; readonly refusal: SluiceError | null }> {
+): Promise<{
+  readonly stream: StreamRow
+  readonly from: string
+  readonly refusal: SluiceError | null
+  readonly isReverse: boolean
+}> {
   await using to = await onSide('target', () => openExisting(url))
   await using database = await to.ledger()
   await refuseOtherLedger(to, database, `stream ${id} is`, knowsStream(id), run.interrupt.abort)
@@ -109,5 +114,6 @@ async function streamOf(
     stream.status === 'ended'
       ? await streamEnded(database, stream.id, (newest) => `sluice follow ${newest}`, restartHint)
       : null
-  return { stream, from: sourceUrl(stream, asked, { url, identity: to.identity }), refusal }
+  const isReverse = await isReverseStream(database, stream.id)
+  return { stream, from: sourceUrl(stream, asked, { url, identity: to.identity }), refusal, isReverse }
 }
