@@ -1,5 +1,5 @@
 /** A lost ledger is rebuilt from its archive with the same states, bounds, checksums, files and holds. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -613,4 +613,28 @@ test('restored rows lost after an erasure that ended the history: the partition 
   expect(await findingsOf(adopt(archived))).toEqual([expect.stringMatching(found), 'PROOF_FAILED'])
   expect((await findingsOf(adopt(archived, { accept: ['2020-Q1'] }))).at(-1)).toBe('ok')
   expect(await statesOf(place)).toEqual(['2020-Q1 RESTORED -', '2020-Q2 DROPPED -'])
+})
+
+test('a backup from before an erasure is refused, with or without its ledger, and the erasure is named', async () => {
+  const archived = await fresh('sqlite', 'plain')
+  const { place } = archived
+  expect(await ended(commandsOf(archived).run)).toBe('ok')
+  expect(await statesOf(place)).toEqual(['2020-Q1 DETACHED -', '2020-Q2 DETACHED -'])
+  const file = place.url.slice('sqlite:///'.length)
+  copyFileSync(file, `${file}.bak`)
+  const erase = { kind: 'archive-erase', from: place.url, table: TABLE, where: 'id = 3', reason: 'T-1' } as const
+  expect(await ended({ ...erase, confirm: TABLE, dryRun: false })).toBe('ok')
+  const warned = async (): Promise<readonly [number, string]> => {
+    const { events, finished } = await perform(adopt(archived, { accept: ['2020-Q1'], dryRun: true }))
+    const messages = events.flatMap((event) => (event.type === 'log' ? [event.message] : []))
+    const named = messages.filter((message) => /ended an erasure that this ledger does not have/.test(message))
+    return [named.length, finished.error?.code ?? 'ok']
+  }
+  expect(await warned()).toEqual([0, 'ok'])
+  copyFileSync(`${file}.bak`, file)
+  expect(await warned()).toEqual([1, 'PROOF_FAILED'])
+  await lose(place)
+  const found = '2020-Q1 differs from the source: 1 row was added later (3)'
+  expect(await findingsOf(adopt(archived))).toEqual([found, 'PROOF_FAILED'])
+  expect(await warned()).toEqual([1, 'ok'])
 })

@@ -14,7 +14,7 @@ import type { Adoption, ArchiveLog, RemovedFiles, Publication, CommitOptions } f
 import { compareArchiveCommits } from './compare-commits.ts'
 import { isCheckpointDue, writeCheckpoint } from './checkpoint.ts'
 import { commitBytes, sha256Of } from './commit-text.ts'
-import { findDeparted } from './find-departed.ts'
+import { findDeparted, findErasure } from './find-departed.ts'
 import { adoptCommand, foreignTokenError, isOwnToken, nextToken } from './ownership-token.ts'
 import { withProperties, type ArchiveProperties } from './properties.ts'
 import { replacementLines, type Replacement } from './replace-files.ts'
@@ -107,6 +107,11 @@ export class ArchiveTable implements ArchiveLog {
   /** @throws SluiceError as `state` */
   removedPartitions(signal: AbortSignal): Promise<ReadonlyMap<string, RemovedFiles>> {
     return findDeparted(this.#parts, signal)
+  }
+
+  /** @throws SluiceError SOURCE_IO … */
+  lastErasure(signal: AbortSignal): Promise<number | null> {
+    return findErasure(this.#parts, signal)
   }
 
   /**

@@ -1,4 +1,4 @@
-/** Finds partitions whose files a restore or an expiry removed from an archive, and that were not added again. */
+/** Finds partitions whose files left an archive by a restore or an expiry, and the last erasure. */
 import { readCommit } from '../../delta/commit-lines.ts'
 import { canonicalPath } from '../../delta/paths.ts'
 import { numRecordsOf } from '../../delta/stats.ts'
@@ -42,6 +42,16 @@ export async function findDeparted(source: LogSource, signal: AbortSignal): Prom
     departed.set(partition, { step, at, version: commit.version, files: isWhole ? files : [] })
   }
   return departed
+}
+
+/** Version of the newest commit that ended an erasure; null if there is none. @throws SluiceError SOURCE_IO … */
+export async function findErasure(source: LogSource, signal: AbortSignal): Promise<number | null> {
+  const { commits = [] } = (await (await openTable(source, signal))?.listing(signal)) ?? {}
+  for (const commit of commits.toReversed())
+    for await (const block of readCommit(source.store, commit, signal))
+      for (const { action } of block)
+        if (action.kind === 'commitInfo' && action.commitInfo['operation'] === 'ERASE') return commit.version
+  return null
 }
 
 function fileOf({ size, stats, tags }: AddAction, path: string, version: number): LoggedFile {

@@ -10,10 +10,13 @@ import type { LoggedFile, ArchiveLogState } from '../steps/log.ts'
 import { appIdOf } from '../steps/publish.ts'
 import { digestDifference } from '../steps/detach-and-drop.ts'
 import type { NewPartition } from '../ledger/partition-facts.ts'
+import type { Erasure } from '../ledger/erasure-ledger.ts'
 import { plannedPartition } from '../ledger/planned-partition.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
 import { proveInPlace } from '../steps/prove.ts'
+import type { Run } from '../../engine/run/run-context.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
+import { shellQuote } from '../../shared/shell.ts'
 import type { ArchivedFile, InspectedFile } from '../../model/archive/archived-file.ts'
 import type { StoredColumn } from '../../model/archive/stored-column.ts'
 import { isPublished } from '../../model/archive/state.ts'
@@ -25,6 +28,26 @@ import { archivedFile } from '../rebuild/logged.ts'
 
 /** Finds the partition in the source for a label that is not in the ledger; null if the source has none. */
 export type FindCandidate = (label: string) => Promise<NewPartition | null>
+
+/**
+ * Warns if the ledger lacks the newest erasure of the archive: the database may be from a backup of before it, and have
+ * the erased rows.
+ */
+export async function reportUnknownErasure(
+  { name, log, interrupt }: ArchiveContext,
+  known: readonly Erasure[],
+  run: Run<'log'>,
+): Promise<void> {
+  const version = await (await log()).lastErasure(interrupt.abort)
+  if (version === null || known.some((one) => (one.version ?? -1) >= version)) return
+  run.emit({
+    type: 'log',
+    level: 'warn',
+    table: name,
+    message: `version ${version} of the archive ended an erasure that this ledger does not have: the table may have the erased rows again`,
+    hint: `if the database was restored from a backup of before it, erase them again: sluice archive erase --table ${shellQuote(name)} --where "$WHERE" --reason TICKET`,
+  })
+}
 
 /** Compares every partition of the ledger and of the log, in no order. */
 export async function* compareArchive(

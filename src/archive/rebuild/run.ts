@@ -19,6 +19,8 @@ import type { NativePartitions } from '../../model/archive/port.ts'
 import { recordCalendar } from '../plan/record-calendar.ts'
 import type { Ending, Run } from '../../engine/run/run-context.ts'
 import type { OpenedArchive } from '../work/each-table.ts'
+import { ErasureLedger } from '../ledger/erasure-ledger.ts'
+import { reportUnknownErasure } from '../plan/compare-archive.ts'
 import { labelNamed } from '../plan/label-named.ts'
 import { boundFields } from '../plan/bound-fields.ts'
 import { lateRows } from '../plan/late-rows.ts'
@@ -83,6 +85,7 @@ export async function rebuildLedger(
   }
   await using open = await openArchive(table, first.present, opened, run, { reads: true, heads })
   const { context } = open
+  await reportUnknownErasure(context, await new ErasureLedger(database, table.table, archiveOwner(run)).all(), run)
   const log = await context.log()
   let last: (Found & { readonly said: RecordedArchive; readonly state: ArchiveLogState }) | null = null
   const judge = async (state: ArchiveLogState): Promise<ArchiveProperties | null> => {

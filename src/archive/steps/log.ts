@@ -101,6 +101,8 @@ export interface ArchiveLog {
   ): Promise<{ readonly version: number }>
   /** Partitions whose files the log no longer names, with these files, by label. */
   removedPartitions(signal: AbortSignal): Promise<ReadonlyMap<string, RemovedFiles>>
+  /** Version of the newest commit that ended an erasure; null if there is none. */
+  lastErasure(signal: AbortSignal): Promise<number | null>
   /** Updates the table's properties from the ledger. */
   updateProperties(what: CommitOptions, signal: AbortSignal): Promise<{ readonly reported: boolean }>
   /** Gives the log another ownership token, so that every other ledger is refused from then on. */

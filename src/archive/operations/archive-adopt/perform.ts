@@ -1,5 +1,6 @@
 /** `archive adopt`: makes this database the owner of an archive, also after a failover. The former owner is refused. */
 import { isBeingRebuilt } from '../../ledger/rebuilt-ledger.ts'
+import { ErasureLedger } from '../../ledger/erasure-ledger.ts'
 import { isUnpublished, type ArchiveRecord } from '../../ledger/record.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { pathOfLocation } from '../../../model/lake/lake-url.ts'
@@ -9,12 +10,14 @@ import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import { Adoption } from './adoption.ts'
 import type { archiveAdopt, ArchiveAdoptOperation } from './declaration.ts'
+import { reportUnknownErasure } from '../../plan/compare-archive.ts'
 import type { ComparedPartition } from '../../plan/compared-partition.ts'
 import { archiveOf } from '../../work/find-archive.ts'
 import { renewWitness } from '../../work/witness.ts'
 import { notArchived, oneSourceTable, openArchiveSource, type OpenedArchive } from '../../work/each-table.ts'
 import { isAt } from '../../rebuild/archive-at.ts'
 import { rebuildLedger } from '../../rebuild/run.ts'
+import { archiveOwner } from '../../work/owner.ts'
 import { openArchive, openOwned } from '../../work/open.ts'
 import { labelNamed } from '../../plan/label-named.ts'
 import { readOnlyArchive } from '../../plan/table-changes.ts'
@@ -104,6 +107,8 @@ async function takeOver(
     opened,
     run,
   })
+  const erasures = new ErasureLedger(opened.database, record.table, archiveOwner(run))
+  await reportUnknownErasure(context, await erasures.all(), run)
   const log = await context.log()
   if (dryRun) {
     const state = await log.state(run.interrupt.abort)
