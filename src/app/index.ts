@@ -2,7 +2,7 @@
 export { runOperation, type RunOptions } from './run.ts'
 export type { RunFinished } from '../engine/run/operation.ts'
 export type { Operation, OperationKind } from './operations/list.ts'
-export { openWorkbench } from './open-workbench.ts'
+export { openWorkbench } from './thread/threaded-workbench.ts'
 export type { Workbench } from './workbench.ts'
 
 /** `share/distribute`, loaded on first use. */

@@ -8,6 +8,7 @@ import { dropSuperseded, supersededRows } from './superseded.ts'
 import { sweepReader, sweepStep, type CatalogSweep } from './sweep-step.ts'
 import { countOf } from './count-rows.ts'
 import { rangeColumns, ZONE_FILES } from './ranges/columns.ts'
+import { dropVersions } from './state-relations.ts'
 
 /** A table with at most this many rows is swept in one transaction. */
 const FEW_ROWS = 5000
@@ -38,11 +39,7 @@ const ENDED = 'added_version < ? AND removed_version + 0 <= ?'
 type Step = { readonly after: number; readonly upTo: number }
 
 /** Splits the file rows of a table into ranges of at most `rows` rows. */
-export async function* fileSteps(
-  reader: SqlReader,
-  tableId: string,
-  rows: number = STEP_ROWS,
-): AsyncGenerator<Step, void> {
+async function* fileSteps(reader: SqlReader, tableId: string, rows: number = STEP_ROWS): AsyncGenerator<Step, void> {
   for (let after = -1; ;) {
     const [next] = await reader.all(
       'SELECT file_no FROM delta_files WHERE table_id = ? AND file_no > ? ORDER BY file_no LIMIT 1 OFFSET ?',
@@ -119,7 +116,7 @@ export async function rowsBelow(reader: SqlReader, tableId: string, below: numbe
 }
 
 /** Removes the raw lines of versions above `above` and below `below`. @returns number of removed lines */
-export async function dropActions(at: CatalogSweep, above: number, below: number): Promise<number> {
+async function dropActions(at: CatalogSweep, above: number, below: number): Promise<number> {
   const { tableId } = at
   const range = 'table_id = ? AND version > ? AND version < ?'
   let gone = 0
@@ -187,4 +184,35 @@ async function rangesBelow(reader: SqlReader, tableId: string, below: number): P
          AND (f.added_version >= ? OR f.removed_version IS NULL OR f.removed_version > ?))`,
     [tableId, below, below],
   )
+}
+
+/**
+ * Gives a table a new base while it stays readable. The log was cleaned up past the catalog's version, and only a
+ * checkpoint above this version is left. Readers see no change before the new base is current. Open file lifetimes end
+ * at the new base's version, and the base is written above the current version. The transaction that makes the base
+ * current deletes the old commits and state; the end of the import deletes all other old rows.
+ *
+ * Prepares the new base: deletes rows that an earlier try wrote above the current version, and ends every open lifetime
+ * at the new base.
+ * @param current version that readers see
+ * @param base version of the checkpoint, above `current`
+ */
+export async function prepareRebase(at: CatalogSweep, current: number, base: number): Promise<void> {
+  const { database, tableId } = at
+  for await (const { after, upTo } of fileSteps(database, tableId, at.stepRows)) {
+    await sweepStep(at, async (transaction) => {
+      const step = [tableId, after, upTo, current]
+      await transaction.run(
+        'DELETE FROM delta_files WHERE table_id = ? AND file_no > ? AND file_no <= ? AND added_version > ?',
+        step,
+      )
+      await transaction.run(
+        `UPDATE delta_files SET removed_version = ? WHERE table_id = ? AND file_no > ? AND file_no <= ?
+           AND (removed_version IS NULL OR removed_version > ?)`,
+        [base, ...step],
+      )
+    })
+  }
+  await dropActions(at, current, Number.MAX_SAFE_INTEGER)
+  await sweepStep(at, (transaction) => dropVersions(transaction, tableId, 'version > ?', current))
 }

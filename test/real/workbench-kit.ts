@@ -1,7 +1,7 @@
 /** A workbench with its real threads, on a lake of its own: shared by the tests of the workbench. */
 import { cpSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { openWorkbench } from '../../src/app/open-workbench.ts'
+import { openWorkbench } from '../../src/app/thread/threaded-workbench.ts'
 import type { TableRow } from '../../src/model/lake/answers.ts'
 import type { RunningOperation, Workbench } from '../../src/app/workbench.ts'
 import type { Event } from '../../src/model/run/event.ts'

@@ -2,7 +2,7 @@
  * Opens a lake as the UI does, and closes it while it is still being read: `node workbench-quit-child.mjs LAKE CATALOG
  * MS`.
  */
-import { openWorkbench } from '../../build/app/open-workbench.js'
+import { openWorkbench } from '../../build/app/thread/threaded-workbench.js'
 
 const [lake, catalog, ms] = process.argv.slice(2)
 const workbench = await openWorkbench({ lake, catalog, tool: 'test', actor: 'tester', host: 'here' })

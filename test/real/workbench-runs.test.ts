@@ -257,7 +257,7 @@ describe('the end', () => {
 
   test.each(['asked', 'disposed', 'running'])('a process whose workbench was %s ends by itself', (how) => {
     using folder = temporaryFolder()
-    const build = resolve(import.meta.dirname, '../../build/app/open-workbench.js')
+    const build = resolve(import.meta.dirname, '../../build/app/thread/threaded-workbench.js')
     const table = join(folder.path, 'table')
     manyCommits(table)
     const script = `

@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
-import { openWorkbench } from '../../src/app/open-workbench.ts'
+import { openWorkbench } from '../../src/app/thread/threaded-workbench.ts'
 import type { AsOf } from '../../src/model/lake/as-of.ts'
 import type { FileSort, FilesPage, TableRow } from '../../src/model/lake/answers.ts'
 import type { Workbench } from '../../src/app/workbench.ts'

@@ -2,7 +2,7 @@
 import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider, type ReadableSpan } from '@opentelemetry/sdk-trace'
 import { expect, test } from 'vitest'
 import { RunTraces } from '../../src/app/traces/run-traces.ts'
-import { traceParent, parentOfTasks } from '../../src/app/traces/trace-parent.ts'
+import { traceParent, parentOfTasks } from '../../src/app/traces/open-traces.ts'
 import type { Event, EventBody } from '../../src/model/run/event.ts'
 import { SpanStatusCode, trace } from '@opentelemetry/api'
 import { stamped } from '../cli/recorded.ts'

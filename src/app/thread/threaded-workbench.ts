@@ -9,6 +9,7 @@ import { redactUrl } from '../../shared/redact.ts'
 import type { SteeringRequest } from '../../engine/run/operation.ts'
 import { LocalRuns } from '../live/machine-runs.ts'
 import type { RunningOperation, Workbench } from '../workbench.ts'
+import { parseCatalogUrl } from '../../engine/run/catalog-url.ts'
 import type { Identity } from '../../engine/run/identity.ts'
 import type { ThreadAnswer, QueryMethod, ThreadQuestion } from './messages.ts'
 import { FLAG, FLAG_BYTES, type OperationMessage, type OperationStart } from './operation-messages.ts'
@@ -21,7 +22,33 @@ import { ThreadedQueue, type KnownQueue } from './threaded-queue.ts'
 /** Time for an aborted operation to roll back, and for a query to end, before the thread is terminated, ms. */
 const GRACE_MS = 8_000
 
-export class ThreadedWorkbench implements Workbench {
+/**
+ * The workbench for the terminal UI. Lake and catalog are optional: without them, their lists are empty.
+ * @param options.lake folder with the tables; if absent, the tables of the catalog are shown
+ * @param options.database URL of a database whose tables are shown
+ * @param options.urls further URLs, to which operations refer by their displayed form
+ * @throws SluiceError BAD_CONFIG, UNSUPPORTED_URL for a catalog URL that cannot be opened
+ */
+export async function openWorkbench(
+  options: Identity & {
+    readonly lake?: string | null
+    readonly catalog?: string | null
+    readonly database?: string | null
+    readonly urls?: readonly string[]
+    /** The queue of workers, if one is configured. */
+    readonly queue?: KnownQueue
+  },
+): Promise<Workbench> {
+  const { lake = null, catalog = null, database = null, urls = [], queue, ...identity } = options
+  if (catalog !== null) parseCatalogUrl(catalog)
+  else if (lake !== null) throw new Error('a lake is opened with a catalog')
+  return new ThreadedWorkbench(
+    { lake, catalogUrl: catalog, databaseUrl: database, urls, ...(queue === undefined ? {} : { queue }) },
+    identity,
+  )
+}
+
+class ThreadedWorkbench implements Workbench {
   readonly lake: string | null
   readonly catalog: string | null
   readonly database: string | null

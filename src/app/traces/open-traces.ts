@@ -1,5 +1,8 @@
 /** Sends traces of runs to a collector by OTLP over HTTP. An unreachable collector is reported once, not waited for. */
+import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { isSpanContextValid, ROOT_CONTEXT, trace, TraceFlags } from '@opentelemetry/api'
+import type { Context, HrTime, Tracer } from '@opentelemetry/api'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import { defaultResource, detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources'
 import {
@@ -12,12 +15,13 @@ import {
 import type { EndedRun, TaskOfWorker } from '../../model/share/distributed.ts'
 import type { Event } from '../../model/run/event.ts'
 import { RunTraces, failSpan } from './run-traces.ts'
-import { traceParent, parentOfTasks, spanOfRun, type SpanIds } from './trace-parent.ts'
-import { ROOT_CONTEXT, type HrTime, type Tracer } from '@opentelemetry/api'
 import { declarationOfCommand } from '../operations/facts.ts'
 
 /** Time to send unsent spans when the program ends, ms. */
 const LAST_MS = 2_000
+
+/** `traceparent` of W3C Trace Context. */
+const TRACE_PARENT = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/
 
 export type OpenTraces = AsyncDisposable & {
   take(event: Event): void
@@ -165,4 +169,28 @@ function reportEnd(run: EndedRun, { tracer, ids, shown }: SpanTools): void {
 function timeOf(ms: number): HrTime {
   const seconds = Math.floor(ms / 1000)
   return [seconds, Math.round((ms - seconds * 1000) * 1_000_000)]
+}
+
+/**
+ * Parent span of a run.
+ * @param traceparent value of the variable TRACEPARENT; ignored if invalid
+ */
+export function traceParent(traceparent: string | undefined): Context {
+  const [, version, traceId = '', spanId = '', flags = '', more] = TRACE_PARENT.exec(traceparent?.trim() ?? '') ?? []
+  if (version === undefined || version === 'ff' || (version === '00' && more !== undefined)) return ROOT_CONTEXT
+  const parent = { traceId, spanId, traceFlags: Number.parseInt(flags, 16) & TraceFlags.SAMPLED, isRemote: true }
+  return isSpanContextValid(parent) ? trace.setSpanContext(ROOT_CONTEXT, parent) : ROOT_CONTEXT
+}
+
+/** The span of a shared run. All its tasks are below this span, on any machine; after a resume, below another span. */
+function spanOfRun({ runId, sharedRun }: Pick<TaskOfWorker, 'runId' | 'sharedRun'>): SpanIds {
+  const digestOf = (text: string): string => createHash('sha256').update(`sluice shared run ${text}`).digest('hex')
+  return { traceId: digestOf(runId).slice(0, 32), spanId: digestOf(sharedRun).slice(32, 48) }
+}
+
+type SpanIds = { readonly traceId: string; readonly spanId: string }
+
+/** Parent span of the runs that work on tasks of a shared run: the span of the shared run. */
+export function parentOfTasks(slot: Pick<TaskOfWorker, 'runId' | 'sharedRun'>): Context {
+  return trace.setSpanContext(ROOT_CONTEXT, { ...spanOfRun(slot), traceFlags: TraceFlags.SAMPLED, isRemote: true })
 }

@@ -2,7 +2,7 @@
 import { digestSum } from '../../model/copy/row-hash.ts'
 import { type ArchiveContext } from '../steps/context.ts'
 import { findDetachedTable } from '../steps/detached-table.ts'
-import { boundFinding, type ArchiveFinding } from '../steps/find-damage.ts'
+import { boundFinding, damageOf, type ArchiveFinding } from '../steps/find-damage.ts'
 import { lostRows, lostText } from '../steps/files-gone.ts'
 import { filesState } from '../steps/files-state.ts'
 import { localFiles } from '../steps/local-files.ts'
@@ -22,9 +22,9 @@ import type { StoredColumn } from '../../model/archive/stored-column.ts'
 import { isPublished } from '../../model/archive/state.ts'
 import { equalDigests, type Digest } from '../../model/copy/rows.ts'
 import type { ComparedPartition, Repair } from './compared-partition.ts'
-import { laterArchive } from './later-archive.ts'
 import { digestNow, expectedNow } from './not-removed.ts'
-import { archivedFile } from '../rebuild/logged.ts'
+import { readArchiveProperties } from '../log/properties.ts'
+import { archivedFile, loggedPartition } from '../rebuild/logged.ts'
 
 /** Finds the partition in the source for a label that is not in the ledger; null if the source has none. */
 export type FindCandidate = (label: string) => Promise<NewPartition | null>
@@ -83,6 +83,38 @@ export async function* compareArchive(
       yield { label, proof, files, fence, finding: said, repair }
     }
   }
+}
+
+/**
+ * For an archive newer than its ledger, because the ledger was restored from a backup. Reads all files that the log names for a DROPPED partition, and compares them with their tags.
+ * @param finding how the log differs from the ledger
+ * @returns repair `later` with the partition as in the log, if all its files have the bytes and rows of their tags
+ * @throws SluiceError SOURCE_IO, SOURCE_DENIED if a bucket cannot be read
+ */
+async function laterArchive(
+  context: ArchiveContext,
+  before: ArchivedPartition,
+  finding: ArchiveFinding,
+  files: readonly LoggedFile[],
+  state: ArchiveLogState,
+): Promise<Pick<ComparedPartition, 'finding' | 'repair'>> {
+  const facts = { noted: context.archived, said: readArchiveProperties(state.metadata.configuration ?? {}) }
+  const logged = loggedPartition(context.name, before.label, files, state, facts)
+  if ('finding' in logged) return notWhole(finding, logged)
+  const [damage] = await damageOf(context, logged)
+  if (damage !== undefined) return notWhole(finding, damage)
+  const { digest, files: own, columns, version } = logged
+  const partition = { ...before, digest, files: own, columns, version }
+  const detail = `${finding.detail}; its files were read and are whole`
+  return { finding: { ...finding, detail }, repair: { kind: 'later', before, partition } }
+}
+
+function notWhole(
+  finding: ArchiveFinding,
+  { path, detail: why }: ArchiveFinding,
+): Pick<ComparedPartition, 'finding' | 'repair'> {
+  const detail = `${finding.detail}; its files are not whole: ${path === undefined ? '' : `${path}: `}${why}`
+  return { finding: { ...finding, detail }, repair: null }
 }
 
 /** Repair `unnamed` if the ledger's files exist and are proved; `gone` if all are missing; otherwise no repair. */

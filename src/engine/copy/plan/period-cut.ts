@@ -2,7 +2,7 @@
  * Key ranges per period, for keys whose first column is a time: their copy order, their uncovered parts, and the period
  * of a range. A bound between two periods consists of the time alone, so rows with equal times are in one period.
  */
-import type { PeriodMark, PeriodOptions } from '../../../model/copy/period-marks.ts'
+import type { PeriodMark, PeriodOptions, TimeRange } from '../../../model/copy/period-marks.ts'
 import type { KeyBound, Range } from '../../../model/copy/range.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { KeyRange, AdjacentChunks } from './covered.ts'
@@ -105,6 +105,20 @@ function partOf(parts: readonly PeriodRange[], [time = '']: KeyBound): PeriodRan
   const [first] = parts
   if (first === undefined) throw new Error('a table has at least one part')
   return parts.findLast(({ at, mark }) => at > 0 && comparePeriodTimes(time, mark.after) > 0) ?? first
+}
+
+/**
+ * True if a key range may contain a row of the time span to which a run is limited. Only for a table that is copied by
+ * periods, whose key begins with the time.
+ */
+export function mayContain(range: Range, { after, through }: TimeRange): boolean {
+  if (range.by !== 'key') return false
+  const [low, ...more] = range.after ?? []
+  const high = range.through?.[0]
+  // A lower bound that consists of a time alone excludes all rows with this time.
+  const order = low === undefined || through === null ? -1 : comparePeriodTimes(low, through)
+  const begins = order < 0 || (order === 0 && more.length > 0)
+  return begins && (high === undefined || comparePeriodTimes(high, after) > 0)
 }
 
 /** Compares two values of a column in PostgreSQL's ISO style, UTC: dates, times, or whole numbers since the epoch. */

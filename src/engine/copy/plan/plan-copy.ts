@@ -14,7 +14,7 @@ import { isLedgerTable, isOwnLedgerTable } from '../../../stores/common/ledger-t
 import { COUNT_UP_TO } from '../table/cut-table.ts'
 import type { SourceViews } from '../source-views.ts'
 import type { BegunPlans } from '../ledger/begun-plans.ts'
-import { acceptedColumns, refuseUnknownAccepted } from './accepted.ts'
+import { acceptedColumns, refuseUnknownAccepted } from './column-named.ts'
 import { refuseLosableTarget, refuseOwnTarget, type PlanPurpose } from './refused-targets.ts'
 import { isHashOf } from './plan-hash.ts'
 import { namesInTarget, refuseSchemaInName } from './target-name.ts'

@@ -7,12 +7,14 @@ import { asSluiceError } from '../../../shared/errors.ts'
 import type { SourceView } from '../../../model/copy/source-port.ts'
 import { againWork } from '../again/again-work.ts'
 import type { TableContext } from './context.ts'
+import type { TimeRange } from '../../../model/copy/period-marks.ts'
+import type { ChunkLedger } from '../ledger/chunks.ts'
+import { mayContain } from '../plan/period-cut.ts'
 import { withRetries } from '../workers/retries.ts'
 import type { PlannedCopy, PlannedTable } from '../plan/plan-copy.ts'
 import { honourRing } from './cut-ring.ts'
 import { cutTable, reconcilePlan } from './cut-table.ts'
 import { ensureTable, planAgain } from './create-table.ts'
-import { limitToSpan } from './limit-to-span.ts'
 import { contextOf } from './start-context.ts'
 import { reportStarted } from './report-started.ts'
 import { reclaimDead } from '../workers/reclaim.ts'
@@ -165,4 +167,16 @@ async function mayCut(
     if (!reported) run.emit({ type: 'log', level: 'note', table: name, message: `another run is ${doing}; waiting` })
     await sleep(PLANNING_POLL_MS)
   }
+}
+
+/** Limits claims to chunks that may hold rows of the span. @returns true if unfinished chunks are left out */
+export async function limitToSpan(ledger: Pick<ChunkLedger, 'each' | 'claims'>, span: TimeRange): Promise<boolean> {
+  const only: number[] = []
+  let isLeft = false
+  for await (const { no, range, status } of ledger.each()) {
+    if (mayContain(range, span)) only.push(no)
+    else isLeft ||= status !== 'completed'
+  }
+  ledger.claims.work({ only, seed: null })
+  return isLeft
 }

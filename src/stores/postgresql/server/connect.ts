@@ -8,8 +8,7 @@ import type { OpenMode } from '../../../model/run/sql-port.ts'
 import type { Route } from '../../../model/run/route.ts'
 import { tlsMissing } from '../../common/tls.ts'
 import { DirectSocket } from './direct-socket.ts'
-import { FIRING, refuseReplica } from './firing.ts'
-import { postgresConnectFailed } from './server-errors.ts'
+import { postgresConnectFailed, sqlStateOf } from './server-errors.ts'
 import { plantedError, plantedSql, type Planted } from './planted.ts'
 import type { PostgresSettings } from './settings.ts'
 import { TYPES } from './values.ts'
@@ -17,6 +16,9 @@ import { TYPES } from './values.ts'
 const OLDEST = 130_000
 const LOCK_TIMEOUT_MS = 30_000
 const KEEPALIVE_MS = 30_000
+
+/** With `replica`, foreign keys and triggers would be skipped. Sessions that need it set it later by themselves. */
+const FIRING = 'session_replication_role TO origin'
 
 /** Server process of a connection: pid and start time together are unique for all time. */
 export type Backend = { readonly pid: number; readonly startedAt: string }
@@ -193,6 +195,26 @@ async function prepare(
   const sql = statements.join(';')
   if (!isPooled) await client.query(sql)
   return { backend, version, local: isPooled ? sql : null }
+}
+
+/**
+ * Tests if a login, whose session_replication_role is replica, may change the setting. Another role may have made it, and then even RESET is refused.
+ * @throws SluiceError TARGET_DENIED
+ */
+async function refuseReplica(client: Client, { user, label }: PostgresSettings): Promise<void> {
+  await client.query('BEGIN')
+  try {
+    await client.query(`SET LOCAL ${FIRING}`)
+  } catch (error) {
+    if (sqlStateOf(error) !== '42501') throw error
+    throw new SluiceError('TARGET_DENIED', `sessions of ${user} would write rows that violate foreign keys`, {
+      where: label,
+      reason: `session_replication_role is replica for ${user}, who may not change it`,
+      hint: `as a superuser: ALTER ROLE ${quotedName(user)} RESET session_replication_role, or ALTER DATABASE … RESET it if the database has it`,
+    })
+  } finally {
+    await client.query('ROLLBACK')
+  }
 }
 
 /**
