@@ -9,6 +9,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connectCassandra } from '../../../src/stores/cassandra/connect.ts'
+import { freePort } from './free-port.ts'
 
 const RELEASE = '5.0.8'
 const LIB = process.env['SLUICE_CASSANDRA5_LIB'] ?? path.join(os.homedir(), `.cache/sluice-cassandra-${RELEASE}/lib`)
@@ -215,12 +216,4 @@ function isOpen(ip: string, port: number): Promise<boolean> {
     })
     socket.once('error', () => resolve(false))
   })
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as net.AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }

@@ -5,11 +5,11 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createConnection } from 'mysql2/promise'
+import { freePort } from './free-port.ts'
 import { copyFresh } from './template.ts'
 
 const NAMED = process.env['SLUICE_TEST_MYSQL_URL']
@@ -259,15 +259,6 @@ function serverUser(): Owner | null {
     if (name === 'mysql') return { uid: Number(uid), gid: Number(gid) }
   }
   return { uid: 65_534, gid: 65_534 }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 function findProgram(names: readonly string[]): string | null {

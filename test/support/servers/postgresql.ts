@@ -5,12 +5,12 @@
 import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import fs from 'node:fs'
-import net from 'node:net'
 import { createRequire } from 'node:module'
 import os from 'node:os'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import pg from 'pg'
+import { freePort } from './free-port.ts'
 import { PLANTED, plantInto, TakenPlants } from './planted.ts'
 import { copyFresh } from './template.ts'
 
@@ -429,14 +429,6 @@ async function findBinaries(): Promise<Binaries | null> {
   } catch {
     return null
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as net.AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 /** Reads Linux's own list first: a program that lists processes takes longer than stopping a server. */
