@@ -1,7 +1,9 @@
 /** Tables of the ledger that only some runs need. They are created at first use, also in older ledgers. */
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
+import type { SqlValue } from '../../../model/run/sql-port.ts'
 import { createLedgerTable } from '../../../stores/common/late-table.ts'
 import { ledgerDialect, type LedgerDialect } from '../../../stores/ledger-dialect.ts'
+import type { TableKey } from './owner.ts'
 
 type Body = (types: LedgerDialect['types']) => string
 
@@ -75,4 +77,23 @@ export const LATE_TABLES = Object.keys(BODIES) as readonly LateTable[]
 /** Creates the table if it is missing. @throws SluiceError TABLE_REFUSED if a user's table has its name */
 export async function makeLateTable(database: LedgerDatabase, name: LateTable): Promise<void> {
   await createLedgerTable(database, name, BODIES[name](ledgerDialect(database.dialect).types))
+}
+
+/** Records a value for a table of a run, in a late table that has one column besides this key. Replaces an older value. */
+export async function noteOfRun(
+  database: LedgerDatabase,
+  name: 'migration_repair_plans' | 'migration_tracked_runs',
+  [runId, table]: readonly [runId: bigint, table: TableKey],
+  column: string,
+  value: SqlValue,
+): Promise<void> {
+  await makeLateTable(database, name)
+  const key = [runId, table.schema, table.name]
+  await database.batch([
+    { sql: `DELETE FROM ${name} WHERE run_id = ? AND schema_name = ? AND table_name = ?`, parameters: key },
+    {
+      sql: `INSERT INTO ${name} (run_id, schema_name, table_name, ${column}) VALUES (?, ?, ?, ?)`,
+      parameters: [...key, value],
+    },
+  ])
 }

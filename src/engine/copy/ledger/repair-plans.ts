@@ -4,7 +4,7 @@ import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { TableKey } from './owner.ts'
 import { isMissingTable } from '../../../stores/common/late-table.ts'
-import { makeLateTable } from './late-tables.ts'
+import { noteOfRun } from './late-tables.ts'
 
 type Stored = {
   /** Row key of the source, by the names of its columns. */
@@ -20,18 +20,7 @@ export async function noteRepairPlan(
   table: TableKey,
   plan: TablePlan,
 ): Promise<void> {
-  await makeLateTable(database, 'migration_repair_plans')
-  const identity = [runId, table.schema, table.name]
-  await database.batch([
-    {
-      sql: 'DELETE FROM migration_repair_plans WHERE run_id = ? AND schema_name = ? AND table_name = ?',
-      parameters: identity,
-    },
-    {
-      sql: 'INSERT INTO migration_repair_plans (run_id, schema_name, table_name, plan) VALUES (?, ?, ?, ?)',
-      parameters: [...identity, repairPlanText(plan)],
-    },
-  ])
+  await noteOfRun(database, 'migration_repair_plans', [runId, table], 'plan', repairPlanText(plan))
 }
 
 /**

@@ -2,7 +2,7 @@
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { isMissingTable } from '../../../stores/common/late-table.ts'
-import { makeLateTable } from './late-tables.ts'
+import { noteOfRun } from './late-tables.ts'
 import type { TableKey } from './owner.ts'
 
 /** Records the id of a tracked run; repeating this changes nothing. */
@@ -12,18 +12,7 @@ export async function noteTrackedRun(
   table: TableKey,
   trackedId: bigint,
 ): Promise<void> {
-  await makeLateTable(database, 'migration_tracked_runs')
-  const identity = [runId, table.schema, table.name]
-  await database.batch([
-    {
-      sql: 'DELETE FROM migration_tracked_runs WHERE run_id = ? AND schema_name = ? AND table_name = ?',
-      parameters: identity,
-    },
-    {
-      sql: 'INSERT INTO migration_tracked_runs (run_id, schema_name, table_name, tracked_id) VALUES (?, ?, ?, ?)',
-      parameters: [...identity, trackedId],
-    },
-  ])
+  await noteOfRun(database, 'migration_tracked_runs', [runId, table], 'tracked_id', trackedId)
 }
 
 /** Runs of the ledger by their ids in `cdm_run_info`, for copies into one table. */
