@@ -19,78 +19,100 @@ export function countedStates(totals: RunFinished['totals']): readonly string[] 
   })
 }
 
+/** What a sentence is made of. @property took ` in 3 s` */
+type Ended = { readonly finished: RunFinished; readonly planOnly: boolean; readonly took: string }
+
+/** The sentence of each command; null says nothing. */
+const SENTENCES: Readonly<Record<string, (ended: Ended) => string | null>> = {
+  'archive-adopt': adopted,
+  'archive-erase': erased,
+  'archive-expire': expired,
+  'archive-hold': ({ finished }) =>
+    `${plural(finished.totals['partitions'] ?? '0', 'partition')} recorded in the ledger`,
+  'archive-sweep': swept,
+  'archive-verify': verified,
+  archive: (ended) =>
+    moved(ended, 'due', printedSizes(ended.finished.totals['sourceBytes'], ended.finished.totals['bytes'])),
+  restore: (ended) =>
+    ended.finished.totals['brought'] === undefined ? moved(ended, 'left to do', '') : brought(ended),
+}
+
 /**
  * The result in one sentence.
  * @param planOnly true for a dry run
  * @returns null for other commands, and if nothing is counted
  */
 export function archiveText(finished: RunFinished, command: string, planOnly: boolean): string | null {
-  const { totals, ms } = finished
-  if (Object.keys(totals).length === 0) return null
-  const took = ` in ${durationText(ms)}`
-  if (command === 'archive-verify') {
-    const { checked = '0', files, rows, findings = '0' } = totals
-    const isWhole = finished.status === 'ok'
-    if (checked === '0' && findings === '0')
-      return `${isWhole && finished.notChecked === undefined ? 'there are no archived partitions, so ' : ''}nothing was checked${took}`
-    const what = [
-      plural(checked, 'partition'),
-      ...(files === undefined ? [] : [plural(files, 'file')]),
-      ...(rows === undefined ? [] : [plural(rows, 'row')]),
-    ]
-    const equal = `${isWhole && finished.notChecked === undefined ? 'all' : 'what was compared'} is as it was proved`
-    return `${what.join(', ')} checked, ${findings === '0' ? equal : plural(findings, 'finding')}${took}`
-  }
-  if (command === 'archive-hold') return `${plural(totals['partitions'] ?? '0', 'partition')} recorded in the ledger`
-  if (command === 'archive-adopt') {
-    const { partitions = '0', rows = '0', findings = '0', rebuilt, version } = totals
-    const by = finished.notChecked === undefined ? '' : ' by recorded checksums'
-    const compared = `${plural(partitions, 'partition')}, ${plural(rows, 'row')} compared${by}`
-    const differences = findings === '0' ? '' : `, ${plural(findings, 'finding')}`
-    const end =
-      version === undefined ? 'nothing was changed' : `this database owns the archive from version ${version} on`
-    const ledger = rebuilt === undefined ? '' : `the ledger has ${plural(rebuilt, 'partition')} again, and `
-    return `${compared}${differences}; ${ledger}${end}${took}`
-  }
-  if (command === 'archive-erase') {
-    const { rows = '0', sourceRows = '0', partitions = '0', files = '0', bytes = '0', version } = totals
-    const what = `${plural(rows, 'row')} in files of ${plural(partitions, 'partition')}, ${plural(sourceRows, 'row')} in the database`
-    if (planOnly) return `${what} would be erased; nothing was changed${took}`
-    if (finished.status !== 'ok') return null
-    if (version === undefined) return `no such row was found, and nothing was changed${took}`
-    return `${what} erased and searched again; ${plural(files, 'file')} destroyed, ${sizeText(bytes)}; the archive begins at version ${version}${took}`
-  }
-  if (command === 'archive-expire') {
-    const { partitions = '0', rows = '0', files = '0', bytes = '0' } = totals
-    if (partitions === '0') return finished.status === 'ok' ? `nothing is old enough to expire${took}` : null
-    const what = `${plural(partitions, 'partition')}, ${plural(rows, 'row')}, ${plural(files, 'file')}, ${sizeText(bytes)}`
-    return `${what} ${planOnly ? 'would expire; nothing was changed' : 'expired; the files stay until archive sweep'}${took}`
-  }
-  if (command === 'archive-sweep') {
-    const { findings = '0', bytes = '0' } = totals
-    const swept = planOnly ? 'could be removed; nothing was changed' : 'swept'
-    return findings === '0'
-      ? `nothing to sweep${took}`
-      : `${plural(findings, 'file')}, ${sizeText(bytes)}, ${swept}${took}`
-  }
-  if (command === 'restore' && totals['brought'] !== undefined) {
-    if (finished.status !== 'ok') return null
-    const { brought, there, partitions = '0' } = totals
-    const of = `of ${plural(partitions, 'partition')}`
-    const what =
-      there === undefined
-        ? `${plural(brought, 'row')} ${of} restored into the other table and proved there`
-        : `already in the other table: ${plural(there, 'row')} ${of}`
-    return `${what}; the archive was not changed${took}`
-  }
-  if (planOnly || (command !== 'archive' && command !== 'restore')) return null
-  const counts = countedStates(totals)
-  const { partitions = '0', rows = '0' } = totals
-  if (counts.length === 0) {
-    if (finished.status !== 'ok') return null
-    return `nothing was ${command === 'archive' ? 'due' : 'left to do'}${took}`
-  }
-  const sizes = command === 'archive' ? printedSizes(totals['sourceBytes'], totals['bytes']) : ''
+  if (Object.keys(finished.totals).length === 0) return null
+  return SENTENCES[command]?.({ finished, planOnly, took: ` in ${durationText(finished.ms)}` }) ?? null
+}
+
+function verified({ finished, took }: Ended): string {
+  const { checked = '0', files, rows, findings = '0' } = finished.totals
+  const isComplete = finished.status === 'ok' && finished.notChecked === undefined
+  if (checked === '0' && findings === '0')
+    return `${isComplete ? 'there are no archived partitions, so ' : ''}nothing was checked${took}`
+  const what = [
+    plural(checked, 'partition'),
+    ...(files === undefined ? [] : [plural(files, 'file')]),
+    ...(rows === undefined ? [] : [plural(rows, 'row')]),
+  ]
+  const equal = `${isComplete ? 'all' : 'what was compared'} is as it was proved`
+  return `${what.join(', ')} checked, ${findings === '0' ? equal : plural(findings, 'finding')}${took}`
+}
+
+function adopted({ finished, took }: Ended): string {
+  const { partitions = '0', rows = '0', findings = '0', rebuilt, version } = finished.totals
+  const by = finished.notChecked === undefined ? '' : ' by recorded checksums'
+  const compared = `${plural(partitions, 'partition')}, ${plural(rows, 'row')} compared${by}`
+  const differences = findings === '0' ? '' : `, ${plural(findings, 'finding')}`
+  const end =
+    version === undefined ? 'nothing was changed' : `this database owns the archive from version ${version} on`
+  const ledger = rebuilt === undefined ? '' : `the ledger has ${plural(rebuilt, 'partition')} again, and `
+  return `${compared}${differences}; ${ledger}${end}${took}`
+}
+
+function erased({ finished, planOnly, took }: Ended): string | null {
+  const { rows = '0', sourceRows = '0', partitions = '0', files = '0', bytes = '0', version } = finished.totals
+  const what = `${plural(rows, 'row')} in files of ${plural(partitions, 'partition')}, ${plural(sourceRows, 'row')} in the database`
+  if (planOnly) return `${what} would be erased; nothing was changed${took}`
+  if (finished.status !== 'ok') return null
+  if (version === undefined) return `no such row was found, and nothing was changed${took}`
+  return `${what} erased and searched again; ${plural(files, 'file')} destroyed, ${sizeText(bytes)}; the archive begins at version ${version}${took}`
+}
+
+function expired({ finished, planOnly, took }: Ended): string | null {
+  const { partitions = '0', rows = '0', files = '0', bytes = '0' } = finished.totals
+  if (partitions === '0') return finished.status === 'ok' ? `nothing is old enough to expire${took}` : null
+  const what = `${plural(partitions, 'partition')}, ${plural(rows, 'row')}, ${plural(files, 'file')}, ${sizeText(bytes)}`
+  return `${what} ${planOnly ? 'would expire; nothing was changed' : 'expired; the files stay until archive sweep'}${took}`
+}
+
+function swept({ finished, planOnly, took }: Ended): string {
+  const { findings = '0', bytes = '0' } = finished.totals
+  if (findings === '0') return `nothing to sweep${took}`
+  const what = planOnly ? 'could be removed; nothing was changed' : 'swept'
+  return `${plural(findings, 'file')}, ${sizeText(bytes)}, ${what}${took}`
+}
+
+/** A restore into another table. */
+function brought({ finished, took }: Ended): string | null {
+  if (finished.status !== 'ok') return null
+  const { brought: rows = '0', there, partitions = '0' } = finished.totals
+  const of = `of ${plural(partitions, 'partition')}`
+  const what =
+    there === undefined
+      ? `${plural(rows, 'row')} ${of} restored into the other table and proved there`
+      : `already in the other table: ${plural(there, 'row')} ${of}`
+  return `${what}; the archive was not changed${took}`
+}
+
+/** Partitions that advanced to other states. @param nothing what a run without them had none of */
+function moved({ finished, planOnly, took }: Ended, nothing: string, sizes: string): string | null {
+  if (planOnly) return null
+  const counts = countedStates(finished.totals)
+  if (counts.length === 0) return finished.status === 'ok' ? `nothing was ${nothing}${took}` : null
+  const { partitions = '0', rows = '0' } = finished.totals
   const facts = [
     `${plural(partitions, 'partition')}: ${counts.join(', ')}`,
     ...(rows === '0' ? [] : [plural(rows, 'row')]),

@@ -1,7 +1,8 @@
 /** Finds files that older versions of an archive name but the newest one does not, with the time of their removal. */
-import type { ActionKind } from '../../delta/actions.ts'
+import type { ActionKind, RemoveAction } from '../../delta/actions.ts'
 import { readLog } from '../../delta/commit-lines.ts'
 import { canonicalPath } from '../../delta/paths.ts'
+import type { DeltaTable } from '../../delta/table.ts'
 import type { LogWriter } from '../../model/lake/log-writer.ts'
 import { strayFolders, isOwnFile, tableAbove } from './find-stray.ts'
 import { conflict, openTable, readArchiveState, type LogSource } from './read-state.ts'
@@ -43,7 +44,35 @@ export async function outdatedFiles(request: OutdatedRequest, signal: AbortSigna
   if (state.tableId !== tableId) throw conflict(store, `its id is ${state.tableId}, not ${tableId}`)
   const paths = [...state.files.values()].flat().map(({ path }) => path)
   const active = new FilePaths(writer.folder, paths)
-  const out = new Map<string, Omit<OutdatedFile, 'path' | 'bytes'>>()
+  const removed = await removedFiles(request, table, state.partitionKey, signal)
+  const outdated = new FilePaths(writer.folder, removed.keys())
+  const found: OutdatedFile[] = []
+  const tables = new Set<string>()
+  for await (const { path, size } of writer.listAll('', signal)) {
+    const above = tableAbove(path)
+    if (above !== null) tables.add(above)
+    if (!isOwnFile(path)) continue
+    const logged = await outdated.find(path)
+    const removal = logged === null || logged.isMissing ? undefined : removed.get(logged.path)
+    if (logged === null || removal === undefined) continue
+    if (await active.lacks(path, request.note)) found.push({ path: logged.path, bytes: size, ...removal })
+  }
+  // Files below another log belong to another table.
+  return found
+    .filter(({ path }) => ![...strayFolders(path)].some((folder) => tables.has(folder)))
+    .toSorted((a, b) => (a.path < b.path ? -1 : 1))
+}
+
+type Removal = Omit<OutdatedFile, 'path' | 'bytes'>
+
+/** Removals of files that no later commit adds again, by path. @param key the partition column */
+async function removedFiles(
+  { store }: LogSource,
+  table: DeltaTable,
+  key: string,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, Removal>> {
+  const removed = new Map<string, Removal>()
   const { from } = await table.buildableHistory(signal)
   const listing = await table.listing(signal)
   const first = Math.min(...listing.checkpoints.map(({ version }) => version))
@@ -52,43 +81,28 @@ export async function outdatedFiles(request: OutdatedRequest, signal: AbortSigna
     const snapshot = await table.snapshot({ version: first })
     for await (const block of snapshot.tombstones(signal)) {
       for (const { path, remove, removedVersion } of block) {
-        if (remove.deletionTimestamp == null) continue
-        const partition = remove.partitionValues?.[state.partitionKey] ?? null
-        out.set(path, { partition, removedMs: remove.deletionTimestamp, removedVersion })
+        const removal = removalOf(remove, key, removedVersion)
+        if (removal !== null) removed.set(path, removal)
       }
     }
   }
   for (const { name, version } of listing.commits) {
     for await (const block of readLog(store, name, { signal, kinds: FILE_KINDS })) {
       for (const { action } of block) {
-        if (action.kind === 'add') out.delete(canonicalPath(action.add.path, store.root))
+        if (action.kind === 'add') removed.delete(canonicalPath(action.add.path, store.root))
         if (action.kind !== 'remove') continue
         const path = canonicalPath(action.remove.path, store.root)
-        const { deletionTimestamp: removedMs, partitionValues } = action.remove
-        if (removedMs == null) out.delete(path)
-        else
-          out.set(path, {
-            partition: partitionValues?.[state.partitionKey] ?? null,
-            removedMs,
-            removedVersion: version,
-          })
+        const removal = removalOf(action.remove, key, version)
+        if (removal === null) removed.delete(path)
+        else removed.set(path, removal)
       }
     }
   }
-  const found: OutdatedFile[] = []
-  const tables = new Set<string>()
-  const outdated = new FilePaths(writer.folder, out.keys())
-  for await (const { path, size } of writer.listAll('', signal)) {
-    const above = tableAbove(path)
-    if (above !== null) tables.add(above)
-    if (!isOwnFile(path)) continue
-    const logged = await outdated.find(path)
-    const removed = logged === null || logged.isMissing ? undefined : out.get(logged.path)
-    if (logged === null || removed === undefined) continue
-    if (await active.lacks(path, request.note)) found.push({ path: logged.path, bytes: size, ...removed })
-  }
-  // Files below another log belong to another table.
-  return found
-    .filter(({ path }) => ![...strayFolders(path)].some((folder) => tables.has(folder)))
-    .toSorted((a, b) => (a.path < b.path ? -1 : 1))
+  return removed
+}
+
+/** Null if the removal has no time. */
+function removalOf(remove: RemoveAction, key: string, removedVersion: number | null): Removal | null {
+  const { deletionTimestamp: removedMs, partitionValues } = remove
+  return removedMs == null ? null : { partition: partitionValues?.[key] ?? null, removedMs, removedVersion }
 }

@@ -43,13 +43,8 @@ export function plannedAction(
   known: ArchivedPartition | null,
   candidate: ArchiveCandidate | null,
   { others, asked, drop, mistaken, restoreCommand }: PlanningContext,
-): Pick<PlannedPartition, 'status' | 'note'> {
-  if (known === null) {
-    // The hold on the period was set before this part existed.
-    const period = others.find(({ part, held }) => part === 1 && held !== null)
-    if (period?.held != null && candidate !== null) return { status: 'held', note: period.held }
-    return { status: candidate?.status ?? 'later', ...(candidate?.note === undefined ? {} : { note: candidate.note }) }
-  }
+): PlannedAction {
+  if (known === null) return newAction(candidate, others)
   // A hold does not stop a partition that is already detached: it advances until queries read it from the archive.
   if (known.held !== null && known.state !== 'DROPPED' && known.state !== 'EXPIRED' && !known.away && !known.leaving)
     return { status: 'held', note: known.held }
@@ -80,19 +75,9 @@ export function plannedAction(
       if (drop && known.graceOver) return { status: 'drop', ...note }
       return { status: 'done', ...graceNote(known, drop), ...note }
     case 'RESTORED':
-      if (isAbsorbed(known)) return { status: 'done', note: 'its rows were archived again with another part' }
-      if (known.retracted && known.native !== null && candidate === null)
-        return {
-          status: 'done',
-          note: 'its rows were restored into the partitions that replaced it, and are archived with those',
-        }
-      if (known.retracted && isAsked(asked, known)) return restoredStatus(known, others, asked, note)
-      if (!known.retracted) return { status: 'resume', ...note }
-      return { status: 'restored', note: 'it was restored: name it with --partition to archive it again' }
+      return restoredAction(known, candidate, { others, asked }, note)
     case 'PLANNED':
-      return known.fence === 0n && candidate !== null
-        ? { status: candidate.status, ...(candidate.note === undefined ? {} : { note: candidate.note }) }
-        : { status: 'resume', ...note }
+      return known.fence === 0n && candidate !== null ? candidateAction(candidate) : { status: 'resume', ...note }
     default: {
       const held = candidate?.status === 'blocked' && !known.away ? [candidate.note] : []
       const notes = [...held, note.note].filter((part) => part !== undefined)
@@ -101,16 +86,39 @@ export function plannedAction(
   }
 }
 
+type PlannedAction = Pick<PlannedPartition, 'status' | 'note'>
+
+/** Status of a partition that the ledger does not have. */
+function newAction(candidate: ArchiveCandidate | null, others: readonly ArchivedPartition[]): PlannedAction {
+  if (candidate === null) return { status: 'later' }
+  // The hold on the period was set before this part existed.
+  const period = others.find(({ part, held }) => part === 1 && held !== null)
+  return period?.held == null ? candidateAction(candidate) : { status: 'held', note: period.held }
+}
+
+function candidateAction({ status, note }: ArchiveCandidate): PlannedAction {
+  return { status, ...(note === undefined ? {} : { note }) }
+}
+
 /**
  * Status of a restored part. In a plain table, the whole period is archived with the first part that `--partition`
  * names; the others stay `restored`.
  */
-function restoredStatus(
+function restoredAction(
   known: ArchivedPartition,
-  others: readonly ArchivedPartition[],
-  asked: readonly NamedPartition[],
+  candidate: ArchiveCandidate | null,
+  { others, asked }: Pick<PlanningContext, 'others' | 'asked'>,
   note: Pick<PlannedPartition, 'note'>,
-): Pick<PlannedPartition, 'status' | 'note'> {
+): PlannedAction {
+  if (isAbsorbed(known)) return { status: 'done', note: 'its rows were archived again with another part' }
+  if (!known.retracted) return { status: 'resume', ...note }
+  if (known.native !== null && candidate === null)
+    return {
+      status: 'done',
+      note: 'its rows were restored into the partitions that replaced it, and are archived with those',
+    }
+  if (!isAsked(asked, known))
+    return { status: 'restored', note: 'it was restored: name it with --partition to archive it again' }
   const plain = known.native === null ? others.filter(({ native }) => native === null) : []
   const open = plain.find(isInProgress)
   if (open !== undefined)

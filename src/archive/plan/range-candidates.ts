@@ -25,17 +25,7 @@ export async function rangeCandidates(
   record: ArchiveRecord | null,
   { store, signal }: { readonly store: CopyStore; readonly signal: AbortSignal },
 ): Promise<{ readonly candidates: readonly ArchiveCandidate[]; readonly unplaced: string | null }> {
-  if (timeColumn === null) {
-    const { partitioning } = table
-    const name = tableText(table.table)
-    const is = partitioning === undefined ? 'is not partitioned' : `is partitioned by ${partitioning}`
-    throw new SluiceError('BAD_FLAG', `no time column is given for ${name}: the table ${is}`, {
-      hint: 'add --by COLUMN with the time column; or --by-value COLUMN, which makes each value a partition',
-      ...(partitioning === undefined
-        ? {}
-        : { reason: 'only PostgreSQL detaches partitions; in this system, rows are selected by the time column' }),
-    })
-  }
+  if (timeColumn === null) throw noTimeColumn(table)
   const column = columnNamed(table, timeColumn)
   const extent = await store.offers.timeExtents?.of(table, column, signal)
   const { low, high, nulls, unreal = 0n } = extent ?? { low: null, high: null, nulls: 0n }
@@ -93,6 +83,17 @@ export async function rangeCandidates(
     (text) => text !== null,
   )
   return { candidates, unplaced: unplaced.length === 0 ? null : unplaced.join('; ') }
+}
+
+function noTimeColumn({ table, partitioning }: TableSpec): SluiceError {
+  const name = tableText(table)
+  const is = partitioning === undefined ? 'is not partitioned' : `is partitioned by ${partitioning}`
+  return new SluiceError('BAD_FLAG', `no time column is given for ${name}: the table ${is}`, {
+    hint: 'add --by COLUMN with the time column; or --by-value COLUMN, which makes each value a partition',
+    ...(partitioning === undefined
+      ? {}
+      : { reason: 'only PostgreSQL detaches partitions; in this system, rows are selected by the time column' }),
+  })
 }
 
 /** Bounds of the table's partitions, if they are ranges of whole numbers of this column. */

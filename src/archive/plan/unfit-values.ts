@@ -29,6 +29,7 @@ export async function reportDoubtful(
   { table, archived, partitions, by }: PlannedArchive,
   { store, emit, signal }: { readonly store: CopyStore; readonly emit: Emit<'log'>; readonly signal: AbortSignal },
 ): Promise<void> {
+  const name = tableText(table.table)
   const doubts = doubtful(archived.stored)
   for (const { candidate, label, status } of partitions) {
     if (candidate === null || status !== 'due') continue
@@ -37,58 +38,68 @@ export async function reportDoubtful(
     if (own === undefined) continue
     const where = candidate.native === null ? cutCondition(store, table, archived, candidate) : null
     const columns = exportedReadColumns(archived.stored.columns)
-    const placed = doubts.map((doubt) => ({ doubt, at: archived.stored.columns.indexOf(doubt.column) }))
-    const counts = doubts.map(() => 0)
-    const untyped = new Map<StoredColumn, number>()
+    const counts = new ValueCounts(archived.stored.columns, doubts)
     await using view = await store.source(signal)
-    const onRefused = (row: readonly (string | null)[], error: SluiceError): void => {
-      const invalid = placed.map(({ doubt, at }) => isInvalidValue(row[at] ?? null, doubt, error))
-      for (const [i, is] of invalid.entries()) if (is) counts[i] = (counts[i] ?? 0) + 1
-      const named = archived.stored.columns.find(({ name }) => namesColumn(error, name))
-      if (named === undefined || doubts.some(({ column }, i) => column === named && invalid[i])) return
-      untyped.set(named, (untyped.get(named) ?? 0) + 1)
-    }
+    const onRefused = (row: readonly (string | null)[], error: SluiceError): void => counts.refused(row, error)
     const request = { table: own, columns, range: wholeOf(own), where, ordered: false, onRefused }
+    const warn = (what: string, hint: string): void =>
+      emit({ type: 'log', level: 'warn', table: name, message: `a run would be refused: ${what}`, hint })
     const nulls = await nullKeyRows(view, request, signal)
-    if (nulls > 0n) {
-      const message = `a run would be refused: ${nullKeyText(label, nulls, request)}`
-      emit({ type: 'log', level: 'warn', table: tableText(table.table), message, hint: NULL_KEY_HINT })
-    }
+    if (nulls > 0n) warn(nullKeyText(label, nulls, request), NULL_KEY_HINT)
     const isNative = candidate.native !== null
-    const violating = await violations(label, view, request, { store, emit, signal, isNative })
-    for (const one of violating) {
-      const message = `a run would be refused: ${violationText(label, one)}`
-      emit({ type: 'log', level: 'warn', table: tableText(table.table), message, hint: VIOLATION_HINT })
+    for (const one of await violations(label, view, request, { store, emit, signal, isNative }))
+      warn(violationText(label, one), VIOLATION_HINT)
+    for await (const { rows } of view.read(request, BATCH, signal)) counts.add(rows)
+    for (const { column, count, what } of counts.found()) {
+      const has = `${label} has ${countText(count, 'value')} in ${column.name}`
+      if (what === null) {
+        const message = `${has} with number 0, the error value of the enum: the archive keeps it, and it is restored with number 0`
+        emit({ type: 'log', level: 'note', table: name, message })
+      } else if (column.name === by) warn(`${has} that ${what}`, 'correct these values at the source')
+      else warn(`${has} that ${what}`, `--as-text ${shellQuote(column.name)} stores the text that the source prints`)
     }
-    for await (const { rows } of view.read(request, BATCH, signal)) {
-      for (const row of rows) {
-        for (const [i, { doubt, at }] of placed.entries())
-          if (!isStorable(row[at] ?? null, doubt)) counts[i] = (counts[i] ?? 0) + 1
-      }
-    }
-    const warn = ({ name }: StoredColumn, count: number, what: string): void => {
-      const message = `a run would be refused: ${label} has ${countText(count, 'value')} in ${name} that ${what}`
-      const hint =
-        name === by
-          ? 'correct these values at the source'
-          : `--as-text ${shellQuote(name)} stores the text that the source prints`
-      emit({ type: 'log', level: 'warn', table: tableText(table.table), message, hint })
-    }
-    for (const [i, { column, why }] of doubts.entries()) {
-      const count = counts[i] ?? 0
-      if (count === 0) continue
-      if (why !== null) {
-        warn(column, count, `cannot be stored as ${column.stored} (${why})`)
-        continue
-      }
-      const message = `${label} has ${countText(count, 'value')} in ${column.name} with number 0, the error value of the enum: the archive keeps it, and it is restored with number 0`
-      emit({ type: 'log', level: 'note', table: tableText(table.table), message })
-    }
-    for (const [column, count] of untyped) {
+  }
+}
+
+/** @property what why a run would refuse the values; null for error values of an enum, which it archives */
+type FoundValues = { readonly column: StoredColumn; readonly count: number; readonly what: string | null }
+
+/** Counts the values of a period that its archive cannot hold. */
+class ValueCounts {
+  readonly #columns: readonly StoredColumn[]
+  readonly #doubts: readonly { readonly doubt: Doubt; readonly at: number; count: number }[]
+  /** Values that are invalid for the type of their column, by column, without those that a doubt counts. */
+  readonly #untyped = new Map<StoredColumn, number>()
+
+  constructor(columns: readonly StoredColumn[], doubts: readonly Doubt[]) {
+    this.#columns = columns
+    this.#doubts = doubts.map((doubt) => ({ doubt, at: columns.indexOf(doubt.column), count: 0 }))
+  }
+
+  /** @param row values as printed, of a row that the source refused */
+  refused(row: readonly (string | null)[], error: SluiceError): void {
+    const invalid = this.#doubts.filter(({ doubt, at }) => isInvalidValue(row[at] ?? null, doubt, error))
+    for (const one of invalid) one.count++
+    const named = this.#columns.find(({ name }) => namesColumn(error, name))
+    if (named === undefined || invalid.some(({ doubt }) => doubt.column === named)) return
+    this.#untyped.set(named, (this.#untyped.get(named) ?? 0) + 1)
+  }
+
+  add(rows: readonly (readonly Cell[])[]): void {
+    for (const row of rows) for (const one of this.#doubts) if (!isStorable(row[one.at] ?? null, one.doubt)) one.count++
+  }
+
+  found(): readonly FoundValues[] {
+    const unstorable = this.#doubts.map(({ doubt: { column, why }, count }) => {
+      return { column, count, what: why === null ? null : `cannot be stored as ${column.stored} (${why})` }
+    })
+    const untyped = [...this.#untyped].map(([column, count]) => {
       const { kind } = column.as
       const spelled = kind === 'timestamp' || kind === 'time' ? ', or not spelled as it would be restored' : ''
-      warn(column, count, `${count === 1 ? 'is' : 'are'} not valid for its type (${column.column.native})${spelled}`)
-    }
+      const what = `${count === 1 ? 'is' : 'are'} not valid for its type (${column.column.native})${spelled}`
+      return { column, count, what }
+    })
+    return [...unstorable, ...untyped].filter(({ count }) => count > 0)
   }
 }
 

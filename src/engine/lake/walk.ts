@@ -39,46 +39,21 @@ type WalkOptions = {
  */
 export async function* walkLake(root: string, options: WalkOptions): AsyncGenerator<FoundInFolder> {
   const lake = await openLakeStore(root)
-  yield* walk(lake, lake.root, '', 0, new Set([lake.identity]), options)
+  yield* walk({ lake, seen: new Set([lake.identity]), options }, { path: lake.root, name: '', depth: 0 })
 }
 
-async function* walk(
-  lake: LakeStore,
-  path: string,
-  name: string,
-  depth: number,
-  seen: Set<string>,
-  options: WalkOptions,
-): AsyncGenerator<FoundInFolder> {
+/** @property seen real paths of the folders that were entered */
+type Walk = { readonly lake: LakeStore; readonly seen: Set<string>; readonly options: WalkOptions }
+
+/** @property name path below the root; empty for the root */
+type Folder = { readonly path: string; readonly name: string; readonly depth: number }
+
+async function* walk(context: Walk, folder: Folder): AsyncGenerator<FoundInFolder> {
+  const { lake, options } = context
   throwIfAborted(options.signal)
+  const { path, name, depth } = folder
   const state: FolderState = await lake.inspect(path, options.signal)
-  if (state.is === 'table') {
-    yield { kind: 'table', name: name === '' ? '.' : name, path }
-    if (!options.recursive) return
-    const listed = await foldersOrDenied(state, options.signal)
-    if (listed instanceof SluiceError) {
-      yield { kind: 'unreadable', name: name === '' ? '.' : name, path, error: listed }
-      return
-    }
-    const { items, unseen } = listed
-    if (unseen !== null) yield { kind: 'unseen', name: name === '' ? '.' : name, path, ...unseen }
-    for (const [i, item] of items.entries()) {
-      const childName = name === '' ? item.name : `${name}/${item.name}`
-      const word = excludedBy(childName, options.exclude)
-      if (word !== null) {
-        yield { kind: 'excluded', name: childName, word }
-        continue
-      }
-      const real = item.link?.()
-      if (real !== undefined) {
-        if (seen.has(real)) continue
-        seen.add(real)
-      }
-      prefetchFolders(lake, items, i, name, options)
-      yield* walk(lake, item.path, childName, depth + 1, seen, options)
-    }
-    return
-  }
+  if (state.is === 'folder') return yield* walkItems(context, folder, state.items)
   if (state.is === 'denied') {
     if (depth === 0) throw state.error
     // Some file systems have this folder in their root; only the administrator can read it.
@@ -86,8 +61,22 @@ async function* walk(
     else yield { kind: 'unreadable', name, path, error: state.error }
     return
   }
-  const enters = options.recursive || depth === 0
-  for (const [i, item] of state.items.entries()) {
+  const table = { name: name === '' ? '.' : name, path }
+  yield { kind: 'table', ...table }
+  if (!options.recursive) return
+  const listed = await foldersOrDenied(state, options.signal)
+  if (listed instanceof SluiceError) return yield { kind: 'unreadable', ...table, error: listed }
+  if (listed.unseen !== null) yield { kind: 'unseen', ...table, ...listed.unseen }
+  yield* walkItems(context, folder, listed.items)
+}
+
+async function* walkItems(
+  context: Walk,
+  { name, depth }: Folder,
+  items: readonly LakeItem[],
+): AsyncGenerator<FoundInFolder> {
+  const { lake, seen, options } = context
+  for (const [i, item] of items.entries()) {
     const childName = name === '' ? item.name : `${name}/${item.name}`
     const word = excludedBy(childName, options.exclude)
     if (word !== null) {
@@ -108,13 +97,13 @@ async function* walk(
       if (seen.has(real)) continue
       seen.add(real)
     }
-    if (!enters) continue
-    prefetchFolders(lake, state.items, i, name, options)
+    if (!options.recursive && depth > 0) continue
+    prefetchFolders(lake, items, i, name, options)
     if (!options.recursive && (await lake.isPlainFolder(item.path, options.signal))) {
       options.onShallow?.(childName)
       continue
     }
-    yield* walk(lake, item.path, childName, depth + 1, seen, options)
+    yield* walk(context, { path: item.path, name: childName, depth: depth + 1 })
   }
 }
 

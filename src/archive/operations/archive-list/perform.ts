@@ -55,14 +55,11 @@ export async function performArchiveList(
     const going = await destroyedLabels(opened, record, run)
     if (going.size > 0) run.emit({ type: 'log', level: 'warn', table: name, ...destroyedText(going) })
     for (const one of record.partitions) {
-      const error = troubles.get(one.label) ?? (one.error === null ? null : `${one.error.code}: ${one.error.message}`)
-      const bytes = one.files.reduce((sum, file) => sum + file.bytes, 0n)
-      const inArchive = one.version !== null && one.state !== 'RESTORED' && one.state !== 'EXPIRED'
       const period = inspections.get(one.label)
       if (period !== undefined) inspected.addPeriod(period)
       partitions++
-      if (inArchive) rows += one.digest?.rows ?? 0n
-      if (inArchive) stored += bytes
+      if (isInArchive(one)) rows += one.digest?.rows ?? 0n
+      if (isInArchive(one)) stored += bytesOf(one)
       run.emit({
         type: 'archived',
         table: name,
@@ -70,17 +67,12 @@ export async function performArchiveList(
         state: one.state,
         archive: redactUrl(record.archive),
         ...boundFields(record, one),
-        ...(one.digest === null ? {} : { rows: dec(one.digest.rows) }),
-        ...(one.files.length === 0 ? {} : { files: dec(one.files.length), bytes: dec(bytes) }),
-        ...(one.sourceBytes === null ? {} : { sourceBytes: dec(one.sourceBytes) }),
-        ...(one.version === null ? {} : { version: dec(one.version) }),
-        ...(one.changedMs === null ? {} : { changedAt: isoTime(one.changedMs) }),
-        ...(one.state === 'DETACHED' && one.dropAfterMs !== null ? { dropAfter: isoTime(one.dropAfterMs) } : {}),
+        ...recordedFields(one),
         ...expiredFields(one, record.retentionMs, going.has(one.label)),
         ...(one.held === null ? {} : { held: one.held }),
         ...countFields(period),
         ...resumeFields(standing, period !== undefined && 'notInspected' in period ? [period.notInspected] : []),
-        ...(error === null ? {} : { error }),
+        ...errorField(one, troubles.get(one.label)),
       })
     }
   }
@@ -89,6 +81,35 @@ export async function performArchiveList(
     ...notChecked,
     totals: { tables: dec(records.length), partitions: dec(partitions), rows: dec(rows), bytes: dec(stored) },
   }
+}
+
+/** True if the log names the files of the partition. */
+function isInArchive({ version, state }: ArchivedPartition): boolean {
+  return version !== null && state !== 'RESTORED' && state !== 'EXPIRED'
+}
+
+function bytesOf({ files }: ArchivedPartition): bigint {
+  return files.reduce((sum, file) => sum + file.bytes, 0n)
+}
+
+/** Figures and times that the ledger has of a partition. */
+function recordedFields(
+  one: ArchivedPartition,
+): Pick<ArchivedEvent, 'rows' | 'files' | 'bytes' | 'sourceBytes' | 'version' | 'changedAt' | 'dropAfter'> {
+  return {
+    ...(one.digest === null ? {} : { rows: dec(one.digest.rows) }),
+    ...(one.files.length === 0 ? {} : { files: dec(one.files.length), bytes: dec(bytesOf(one)) }),
+    ...(one.sourceBytes === null ? {} : { sourceBytes: dec(one.sourceBytes) }),
+    ...(one.version === null ? {} : { version: dec(one.version) }),
+    ...(one.changedMs === null ? {} : { changedAt: isoTime(one.changedMs) }),
+    ...(one.state === 'DETACHED' && one.dropAfterMs !== null ? { dropAfter: isoTime(one.dropAfterMs) } : {}),
+  }
+}
+
+/** @param trouble message about the partition's table, which is more recent than the error in the ledger */
+function errorField({ error }: ArchivedPartition, trouble: string | undefined): { readonly error?: string } {
+  if (trouble !== undefined) return { error: trouble }
+  return error === null ? {} : { error: `${error.code}: ${error.message}` }
 }
 
 /**

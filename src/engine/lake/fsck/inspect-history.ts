@@ -1,6 +1,6 @@
 /** Checks older versions: files that they refer to (VACUUM keeps or may delete these), change data, missing commits. */
 import { readLog } from '../../../delta/commit-lines.ts'
-import type { ActionKind, CommitInfoAction } from '../../../delta/actions.ts'
+import type { ActionKind, ActionLine, CommitInfoAction } from '../../../delta/actions.ts'
 import { DuplicateActions } from '../../../delta/fsck/duplicate-actions.ts'
 import type { Finding } from '../../../delta/fsck/finding.ts'
 import { MARKS, type ListedFiles } from '../../../delta/fsck/listed-files.ts'
@@ -56,36 +56,29 @@ async function* unlessRemoved<T>(blocks: AsyncIterable<T>, onRemoved: () => void
   }
 }
 
+type HistoryRequest = {
+  readonly subject: Subject
+  readonly newest: Snapshot
+  readonly listed: ListedFiles
+  readonly places: Places
+  /** ms since the epoch: VACUUM keeps files that were removed after this time. */
+  readonly keepFrom: number
+  /** Files that the inspected version needs, but that were not found. */
+  readonly needed: ReadonlySet<string>
+  /** Receives every file of the commits. */
+  readonly spellings: SpellingCheck
+  readonly progress: FsckProgress
+  readonly signal: AbortSignal
+}
+
 /**
  * Marks files of older versions in the listing. If an older version is inspected, also marks files of the newest one.
- * @param keepFrom ms since the epoch: VACUUM keeps files that were removed after this time
- * @param needed files that the inspected version needs, but that were not found
- * @param spellings receives every file of the commits
  */
-export async function inspectHistory(
-  { store, table, version: wanted }: Subject,
-  newest: Snapshot,
-  listed: ListedFiles,
-  places: Places,
-  keepFrom: number,
-  needed: ReadonlySet<string>,
-  spellings: SpellingCheck,
-  progress: FsckProgress,
-  signal: AbortSignal,
-): Promise<HistoryCounts> {
-  const older = new OlderFiles(listed, places, needed)
-  if (wanted !== newest.version) {
-    // VACUUM keeps these files. Some of them may be named only in a checkpoint, not in any commit.
-    for await (const block of newest.files({ signal, fields: 'identity' })) {
-      for (const { add } of block) await older.keep(fileOf(add))
-    }
-  }
-  for await (const block of newest.tombstones(signal)) {
-    for (const { remove, removedVersion } of block) {
-      const isKept = (remove.deletionTimestamp ?? 0) >= keepFrom
-      await older.refer(fileOf(remove), isKept ? MARKS.kept : MARKS.expired, removedVersion)
-    }
-  }
+export async function inspectHistory(request: HistoryRequest): Promise<HistoryCounts> {
+  const { subject, newest, listed, spellings, progress, signal } = request
+  const { store, table, version: wanted } = subject
+  const older = await withoutCommits(request)
+  const changes = new ChangeFiles(listed)
   const { commits, checkpoints } = await table.listing(signal)
   // Readers that start from this checkpoint ignore the commits up to it: its writer has resolved their duplicates.
   const base = checkpoints.findLast((one) => one.version <= wanted)?.version ?? -1
@@ -100,8 +93,22 @@ export async function inspectHistory(
     spellings.take(kind, file, version)
     doubled.file(kind, fileKey(canonicalPath(file.path, store.root), dvId(file.deletionVector)), file.path, raw)
   }
-  let changeFiles = 0
-  let changeGone = 0
+  const take = async ({ action, raw }: ActionLine, version: number): Promise<void> => {
+    switch (action.kind) {
+      case 'add':
+        rowVersions.take(action.add, version)
+        name('add', action.add, raw, version)
+        return await older.refer(fileOf(action.add), MARKS.expired, null)
+      case 'remove':
+        name('remove', action.remove, raw, version)
+        return await older.refer(fileOf(action.remove), MARKS.expired, version)
+      case 'commitInfo':
+        return times.take(action.commitInfo)
+      case 'cdc':
+        return changes.take(canonicalPath(action.cdc.path, store.root))
+      default:
+    }
+  }
   let removed = 0
   progress.begin('history', commits.length)
   for (const { name: commit, version } of commits) {
@@ -115,22 +122,10 @@ export async function inspectHistory(
     }
     const lines = readLog(store, commit, { signal, kinds: KINDS, onMark })
     for await (const block of version <= base ? unlessRemoved(lines, () => removed++) : lines) {
-      for (const { action, raw } of block) {
-        doubled.state(action, logPathOf(commit), raw)
-        required.take(action.kind, raw)
-        if (action.kind === 'add') rowVersions.take(action.add, version)
-        if (action.kind === 'add') name('add', action.add, raw, version)
-        else if (action.kind === 'remove') name('remove', action.remove, raw, version)
-        if (action.kind === 'add') await older.refer(fileOf(action.add), MARKS.expired, null)
-        else if (action.kind === 'remove') await older.refer(fileOf(action.remove), MARKS.expired, version)
-        else if (action.kind === 'commitInfo') times.take(action.commitInfo)
-        else if (action.kind === 'cdc') {
-          changeFiles++
-          const path = canonicalPath(action.cdc.path, store.root)
-          const no = listed.find(path)
-          if (no !== null) listed.mark(no, MARKS.expired)
-          else if (!listed.isUnknown(path)) changeGone++
-        }
+      for (const line of block) {
+        doubled.state(line.action, logPathOf(commit), line.raw)
+        required.take(line.action.kind, line.raw)
+        await take(line, version)
       }
     }
     doubled.endCommit(version)
@@ -142,13 +137,50 @@ export async function inspectHistory(
     commits: commits.length - removed,
     gone: older.gone.size,
     unreadableBelow: older.unreadableBelow,
-    changeFiles,
-    changeGone,
+    changeFiles: changes.files,
+    changeGone: changes.gone,
     repeatedActions: doubled.findings(),
     withByteOrderMark,
     incompleteActions: required.findings,
     highRowVersions,
     badTimestamps: times.findings,
+  }
+}
+
+/** Older files that are known without a commit: those of the newest version, if it is not inspected, and tombstones. */
+async function withoutCommits(request: HistoryRequest): Promise<OlderFiles> {
+  const { subject, newest, listed, places, keepFrom, needed, signal } = request
+  const older = new OlderFiles(listed, places, needed)
+  if (subject.version !== newest.version) {
+    // VACUUM keeps these files. Some of them may be named only in a checkpoint, not in any commit.
+    for await (const block of newest.files({ signal, fields: 'identity' })) {
+      for (const { add } of block) await older.keep(fileOf(add))
+    }
+  }
+  for await (const block of newest.tombstones(signal)) {
+    for (const { remove, removedVersion } of block) {
+      const isKept = (remove.deletionTimestamp ?? 0) >= keepFrom
+      await older.refer(fileOf(remove), isKept ? MARKS.kept : MARKS.expired, removedVersion)
+    }
+  }
+  return older
+}
+
+/** Files of change data: marked if they are listed, counted if not. */
+class ChangeFiles {
+  files = 0
+  gone = 0
+  readonly #listed: ListedFiles
+
+  constructor(listed: ListedFiles) {
+    this.#listed = listed
+  }
+
+  take(path: string): void {
+    this.files++
+    const no = this.#listed.find(path)
+    if (no !== null) this.#listed.mark(no, MARKS.expired)
+    else if (!this.#listed.isUnknown(path)) this.gone++
   }
 }
 

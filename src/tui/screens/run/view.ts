@@ -59,23 +59,13 @@ const isStreamOnly = (run: RunView): boolean =>
   showsOutput(run) && (run.operation.kind === 'follow' || run.operation.kind === 'cutover')
 
 function totals(run: RunView): string {
-  const { operation } = run
-  const finished = run.counts
-  const ended =
-    finished.ok + finished.current + finished.failed + finished.refused + finished.stopped + finished.skipped
+  const { ok, current, failed, refused, stopped, skipped } = run.counts
+  const ended = ok + current + failed + refused + stopped + skipped
   const parts: string[] = []
   // A stream or a cutover copies no tables here, so counts of tables and rows would show no progress.
   if (isStreamOnly(run)) return ''
   if (run.checks.length > 0) parts.push(amount(run.checks.length, 'check'), amount(run.mismatchCount, 'difference'))
-  if (run.plan === null) {
-    if (showsOutput(run)) return ''
-    if (run.phase === 'starting') return 'planning …'
-    if (run.fsck !== null) return run.finished === null ? 'listing the files of the table …' : ''
-    if (isRunShownOn(operation, 'differences')) return run.finished === null ? 'comparing rows of both sides …' : ''
-    if (doneNow(run) > 0) parts.push(`${shownCount(doneNow(run))} done`)
-    if (parts.length === 0) return run.finished === null ? 'reading …' : ''
-    return parts.join('   ')
-  }
+  if (run.plan === null) return unplannedTotals(run, parts)
   const isCutShort = run.finished !== null && run.finished.status !== 'ok' && run.plan.unit === 'action'
   if (isCutShort) return stoppedText(run, run.plan)
   if (run.plan.tables > 0) parts.push(`tables ${shownCount(ended)}/${shownCount(run.plan.tables)}`)
@@ -98,6 +88,17 @@ function totals(run: RunView): string {
   if (seen > 0) parts.push(bytes(seen))
   if (run.plan.bytes > 0 && run.finished === null) parts.push(`${bytes(run.plan.bytes)} to read`)
   return parts.join('   ')
+}
+
+/** Totals of a run that has no plan, or not yet. @param parts totals of comparisons */
+function unplannedTotals(run: RunView, parts: readonly string[]): string {
+  const isRunning = run.finished === null
+  if (showsOutput(run)) return ''
+  if (run.phase === 'starting') return 'planning …'
+  if (run.fsck !== null) return isRunning ? 'listing the files of the table …' : ''
+  if (isRunShownOn(run.operation, 'differences')) return isRunning ? 'comparing rows of both sides …' : ''
+  const all = doneNow(run) > 0 ? [...parts, `${shownCount(doneNow(run))} done`] : parts
+  return all.length === 0 && isRunning ? 'reading …' : all.join('   ')
 }
 
 /** Work done by an import that failed or was stopped; the total is only an estimate. */

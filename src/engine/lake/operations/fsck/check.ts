@@ -265,17 +265,17 @@ export class Check {
     const newest = await this.#subject.table.snapshot({}, { signal: interrupt.stop })
     const newestHead = await newest.head(interrupt.stop)
     const keepFrom = clock.now() - retentionOf(newestHead.metadata)
-    const history = await inspectHistory(
-      this.#subject,
+    const history = await inspectHistory({
+      subject: this.#subject,
       newest,
       listed,
-      this.#places,
+      places: this.#places,
       keepFrom,
-      this.#missing(),
+      needed: this.#missing(),
       spellings,
-      this.#progress,
-      interrupt.stop,
-    )
+      progress: this.#progress,
+      signal: interrupt.stop,
+    })
     const report = this.#report
     const {
       commits,
