@@ -1,10 +1,10 @@
 /** Periods of a table's rows, and planned partitions: for periods with rows, periods in between, and future periods. */
 import type { CalendarSpec } from '../model/calendar/calendar.ts'
-import { digits } from '../model/calendar/civil.ts'
 import { nextPeriod, periodOf, type Period } from '../model/calendar/period.ts'
 import type { CountedRows, Years } from '../model/partition/plan-port.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { currentPeriod } from './coverage.ts'
+import { digits } from '../shared/figures.ts'
 
 /** Limit of partitions: more tables than this slow down the planning of every query. */
 const MOST_PARTITIONS = 10_000

@@ -1,5 +1,5 @@
 /** Numbers and times for people. Unknown is always `?`. */
-import { clockText, durationText, grouped, sizeText } from '../shared/figures.ts'
+import { clockText, durationText, grouped, sizeText, digits } from '../shared/figures.ts'
 
 /** `1,204,331`; `?` if unknown. */
 export function shownCount(n: number | null | undefined): string {
@@ -77,19 +77,17 @@ export function percent(share: number | null): string {
   return share === null || !Number.isFinite(share) ? '?' : `${Math.floor(share * 100)} %`
 }
 
-const two = (n: number): string => n.toString().padStart(2, '0')
-
 /** `12:04:16` in the terminal's time zone. */
 export function timeOfDay(ms: number | null): string {
   if (ms === null || Number.isNaN(ms)) return '?'
   const d = new Date(ms)
-  return `${two(d.getHours())}:${two(d.getMinutes())}:${two(d.getSeconds())}`
+  return `${digits(d.getHours(), 2)}:${digits(d.getMinutes(), 2)}:${digits(d.getSeconds(), 2)}`
 }
 
 /** `2026-11-20` in the terminal's time zone. */
 export function day(ms: number): string {
   const d = new Date(ms)
-  return `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())}`
+  return `${d.getFullYear()}-${digits(d.getMonth() + 1, 2)}-${digits(d.getDate(), 2)}`
 }
 
 /** `12:04:16` for today, `11-19 12:04` for this year, else `2024-11-19`. Always at most 11 cells. */

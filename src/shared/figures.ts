@@ -24,13 +24,19 @@ export function sizeText(bytes: string | number | bigint, places?: 0 | 1): strin
   return `${amount.toFixed(behind)} ${BYTE_UNITS[unit] ?? 'B'}`
 }
 
+/** A number with leading zeros. */
+export function digits(number: number, width: number): string {
+  return String(number).padStart(width, '0')
+}
+
 /** Elapsed time as `0:17`, `12:04`, `3:02:11`. */
 export function clockText(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1000))
-  const two = (n: number): string => n.toString().padStart(2, '0')
   const hours = Math.floor(seconds / 3600)
   const minutes = Math.floor(seconds / 60) % 60
-  return hours > 0 ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`
+  return hours > 0
+    ? `${hours}:${digits(minutes, 2)}:${digits(seconds % 60, 2)}`
+    : `${minutes}:${digits(seconds % 60, 2)}`
 }
 
 /** How long an operation took: `0.2 s`, `10.9 s`, `3:12`. */

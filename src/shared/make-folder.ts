@@ -1,7 +1,8 @@
 /** Creates folders and missing parents. Node's `recursive` never returns in /proc, which accepts no folders. */
-import { mkdirSync, statSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { mkdir, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
+import { isFolderPath } from './folder.ts'
 
 /**
  * @param mode of each new folder, before the umask is applied
@@ -55,7 +56,7 @@ function makeSync(folder: string, mode: number): string | null {
     mkdirSync(folder, { mode })
     return folder
   } catch (error) {
-    if (isFolderSync(folder)) return null
+    if (isFolderPath(folder)) return null
     throw error
   }
 }
@@ -63,12 +64,4 @@ function makeSync(folder: string, mode: number): string | null {
 async function isFolder(path: string): Promise<boolean> {
   const found = await stat(path).catch(() => null)
   return found?.isDirectory() === true
-}
-
-function isFolderSync(path: string): boolean {
-  try {
-    return statSync(path).isDirectory()
-  } catch {
-    return false
-  }
 }

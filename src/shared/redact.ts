@@ -71,7 +71,8 @@ export function placeOfUrl(url: string): string {
   return parts === null ? url : `${parts.scheme}://${parts.rest.replace(/[?#].*$/s, '')}`
 }
 
-function decoded(text: string): string {
+/** A part of a URL without its percent signs; unchanged if it is not encoded. */
+export function decoded(text: string): string {
   try {
     return decodeURIComponent(text)
   } catch {

@@ -16,6 +16,7 @@ import type {
 import { OTHERS_AMONG } from '../../model/run/report/run-report.ts'
 import { recordedChunks, recordedCopyRuns } from '../../engine/copy/ledger/read-runs.ts'
 import { COMPARED } from '../../engine/copy/ledger/stored-chunk.ts'
+import { textOrNull } from '../../stores/common/cells.ts'
 
 const SHOWN_FAILURES = 50
 const SHOWN_SLOWEST = 10
@@ -43,9 +44,9 @@ export async function ledgerPart(
     exitCode: found.exitCode,
     detail: found.detail,
     rows: dec(found.rows),
-    command: textOf(more[0]),
-    tool: textOf(more[1]),
-    actor: textOf(more[2]),
+    command: textOrNull(more[0]),
+    tool: textOrNull(more[1]),
+    actor: textOrNull(more[2]),
     tables,
     failures: failures.map(({ table, no, status, attempts, code, error }) => ({
       table,
@@ -152,11 +153,11 @@ async function refusalsOf(ledger: LedgerDatabase, runId: bigint): Promise<readon
   )
   return rows.map(([schema, table, stage, code, count, replayed, message]) => ({
     table: nameOf(schema, table),
-    stage: textOf(stage) ?? '',
-    code: textOf(code) ?? '',
+    stage: textOrNull(stage) ?? '',
+    code: textOrNull(code) ?? '',
     rows: dec(BigInt(String(count))),
     replayed: dec(BigInt(String(replayed))),
-    example: textOf(message) ?? '',
+    example: textOrNull(message) ?? '',
   }))
 }
 
@@ -171,7 +172,7 @@ async function slowestOf(ledger: LedgerDatabase, runId: bigint): Promise<readonl
   )
   return rows.map(([schema, table, no, ms, written]) => ({
     table: nameOf(schema, table),
-    chunk: textOf(no) ?? '',
+    chunk: textOrNull(no) ?? '',
     ms: Number(ms),
     rows: dec(BigInt(String(written))),
   }))
@@ -212,10 +213,6 @@ async function othersOf(ledger: LedgerDatabase, runId: bigint, here: ProcessIden
 
 function nameOf(schema: SqlValue | undefined, table: SqlValue | undefined): string {
   return schema === null || schema === undefined || schema === '' ? String(table) : `${String(schema)}.${String(table)}`
-}
-
-function textOf(value: SqlValue | undefined): string | null {
-  return value === null || value === undefined ? null : String(value)
 }
 
 function timeOf(ms: number | null): string | null {

@@ -6,7 +6,6 @@ import { HEARTBEAT_MS, SILENT_AFTER_MS, SWEEP_MS, failuresFor, type EndedRun } f
 import { dec } from '../../model/run/event.ts'
 import { restUnder } from '../../shared/abort.ts'
 import { asSluiceError } from '../../shared/errors.ts'
-import { oneAtATime } from '../../shared/one-at-a-time.ts'
 import { redactValue, secretsOfUrl } from '../../shared/redact.ts'
 import type {
   ClaimedTask,
@@ -33,6 +32,7 @@ import { requestsOf } from './task-requests.ts'
 import { queueCounts } from './queue-status.ts'
 import { SweptLines } from './swept-lines.ts'
 import { WorkerAlerts } from './worker-alerts.ts'
+import { oneAtATime } from '../../model/run/turn.ts'
 
 type WorkerRun = RunOf<typeof worker>
 

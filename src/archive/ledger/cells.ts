@@ -2,7 +2,7 @@
 import type { ArchivedFile } from '../../model/archive/archived-file.ts'
 import type { TableName } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { SqlDialect, SqlValue } from '../../model/run/sql-port.ts'
+import type { SqlDialect } from '../../model/run/sql-port.ts'
 import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 
 type WrittenForm = { path: string; bytes: string; rows: string; sha256: string; sum: string; etag?: string }
@@ -49,12 +49,6 @@ export function readLedgerJson(text: string): unknown {
   } catch (error) {
     throw damagedLedger('JSON', error)
   }
-}
-
-/** A value of the ledger as a text. */
-export function ledgerText(value: SqlValue): string | null {
-  if (value === null) return null
-  return typeof value === 'object' ? Buffer.from(value).toString('utf8') : String(value)
 }
 
 /** @returns a SluiceError LEDGER_DAMAGED @param what the unreadable part of the ledger */

@@ -11,9 +11,10 @@ import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import { storedLeaseOwner, LEASE_COLUMNS, ownerColumns, type StoredOwner } from '../../stores/common/lease/columns.ts'
 import type { SqlValue } from '../../model/run/sql-port.ts'
 import { RowLeases } from './leased-row.ts'
-import { castTexts, ledgerText } from './cells.ts'
+import { castTexts } from './cells.ts'
 import { runStatement } from '../../engine/copy/ledger/statement.ts'
 import { ledgerColumns } from './schema.ts'
+import { textOrNull } from '../../stores/common/cells.ts'
 
 export type DestroyedFile = { readonly path: string; readonly bytes: string; readonly sha256: string }
 
@@ -98,7 +99,7 @@ export class ErasureLedger {
       this.#table,
     )
     return rows.map((row): Erasure => {
-      const [id, state, reason, tested, signedBy, version, destroyed, begun, condition, ...owner] = row.map(ledgerText)
+      const [id, state, reason, tested, signedBy, version, destroyed, begun, condition, ...owner] = row.map(textOrNull)
       return {
         id: BigInt(id ?? '0'),
         state: state === 'done' || state === 'destroying' ? state : 'erasing',
@@ -153,7 +154,7 @@ export class ErasureLedger {
       [...this.#table, id],
     )
     return rows.map((row): Erased => {
-      const [place, archived, source] = row.map(ledgerText)
+      const [place, archived, source] = row.map(textOrNull)
       return {
         place: place ?? '',
         archivedRows: BigInt(archived ?? '0'),

@@ -12,7 +12,7 @@ import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import { endedOwnerId, LEASE_COLUMNS, type StoredOwner } from '../../stores/common/lease/columns.ts'
 import { databaseTimes, LeaseSql } from '../../stores/common/lease/sql.ts'
 import type { SqlRow, SqlValue } from '../../model/run/sql-port.ts'
-import { filesText, ledgerText } from './cells.ts'
+import { filesText } from './cells.ts'
 import { runStatement } from '../../engine/copy/ledger/statement.ts'
 import type { ArchivedTable, NewArchive } from './record.ts'
 import {
@@ -22,6 +22,7 @@ import {
   type PartitionFacts,
   type NewPartition,
 } from './partition-facts.ts'
+import { textOrNull } from '../../stores/common/cells.ts'
 
 const TABLE = 'schema_name = ? AND table_name = ?'
 const PARTITION = `${TABLE} AND partition_name = ?`
@@ -154,7 +155,7 @@ export class PartitionLedger {
   async #heldFor(label: string): Promise<string | null | undefined> {
     const sql = `SELECT hold_reason FROM migration_archive_partitions WHERE ${PARTITION}`
     const [row] = await this.#run(sql, [...this.#key, label])
-    return row === undefined ? undefined : ledgerText(row[0] ?? null)
+    return row === undefined ? undefined : textOrNull(row[0])
   }
 
   /** Sets or removes the hold of all parts of a period; later parts inherit it. @param reason null removes the hold */

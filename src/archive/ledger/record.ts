@@ -11,9 +11,10 @@ import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import { storedLeaseOwner, LEASE_COLUMNS, ownerColumns, type StoredOwner } from '../../stores/common/lease/columns.ts'
 import type { SqlRow, SqlValue } from '../../model/run/sql-port.ts'
 import type { LedgerName } from '../log/ledger-name.ts'
-import { castTexts, damagedLedger, readFiles, readLedgerJson, ledgerText, storedName } from './cells.ts'
+import { castTexts, damagedLedger, readFiles, readLedgerJson, storedName } from './cells.ts'
 import { ARCHIVE_COLUMNS, TABLE_COLUMNS, PARTITION_COLUMNS } from './columns.ts'
 import { ledgerColumns } from './schema.ts'
+import { textOrNull } from '../../stores/common/cells.ts'
 
 export type ArchivedTable = {
   readonly table: TableName
@@ -237,7 +238,7 @@ async function readSome(
       parameters: [...key, ...values],
     })),
   ])
-  const stored = ledgerText(archives?.[0]?.[0] ?? null)
+  const stored = textOrNull(archives?.[0]?.[0])
   if (stored === null) return []
   const archive = readLedgerJson(stored) as StoredTable
   return found.flat().map((row) => partitionOf(row, archive))
@@ -260,7 +261,7 @@ const partitionColumns = (database: LedgerDatabase, there: ReadonlySet<string>):
 
 /** Reads cells of a row by their columns. */
 function cellsOf(names: readonly string[], row: SqlRow) {
-  const values = new Map(names.map((name, i) => [name, ledgerText(row[i] ?? null)]))
+  const values = new Map(names.map((name, i) => [name, textOrNull(row[i])]))
   const text = (name: string): string | null => values.get(name) ?? null
   const json = (name: string): unknown => (text(name) === null ? null : readLedgerJson(text(name) ?? ''))
   return { text, json }

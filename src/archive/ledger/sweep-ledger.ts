@@ -6,9 +6,10 @@ import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import { storedLeaseOwner, LEASE_COLUMNS, ownerColumns, type StoredOwner } from '../../stores/common/lease/columns.ts'
 import type { DestroyedFile } from './erasure-ledger.ts'
 import { RowLeases } from './leased-row.ts'
-import { castTexts, ledgerText } from './cells.ts'
+import { castTexts } from './cells.ts'
 import { runStatement } from '../../engine/copy/ledger/statement.ts'
 import { ledgerColumns } from './schema.ts'
+import { textOrNull } from '../../stores/common/cells.ts'
 
 /** `partition`: its label; null if the log does not have it. */
 export type SweptFile = DestroyedFile & { readonly partition: string | null }
@@ -47,7 +48,7 @@ export class SweepLedger {
       this.#table,
     )
     return rows.map((row): ArchiveSweepRecord => {
-      const [id, version, retention, files, ...owner] = row.map(ledgerText)
+      const [id, version, retention, files, ...owner] = row.map(textOrNull)
       return {
         id: BigInt(id ?? '0'),
         version: version == null ? null : Number(version),

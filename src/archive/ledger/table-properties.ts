@@ -3,8 +3,9 @@ import type { StoredColumn, StoredTable } from '../../model/archive/stored-colum
 import type { TableName } from '../../model/copy/column-type.ts'
 import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import { columnsName, type ArchiveProperties } from '../log/properties.ts'
-import { castTexts, ledgerText } from './cells.ts'
+import { castTexts } from './cells.ts'
 import { ledgerColumns } from './schema.ts'
+import { textOrNull } from '../../stores/common/cells.ts'
 
 /** The facts of a table; null if the ledger does not have the table. */
 export async function tableProperties(database: LedgerDatabase, table: TableName): Promise<ArchiveProperties | null> {
@@ -30,8 +31,8 @@ export async function tableProperties(database: LedgerDatabase, table: TableName
   ])
   const row = archives?.[0]
   if (row === undefined) return null
-  const [calendar, timeColumn, grace, stored, retention] = row.map(ledgerText)
-  const sets = (columns ?? []).map(([text]) => JSON.parse(ledgerText(text ?? null) ?? '[]') as readonly StoredColumn[])
+  const [calendar, timeColumn, grace, stored, retention] = row.map(textOrNull)
+  const sets = (columns ?? []).map(([text]) => JSON.parse(textOrNull(text) ?? '[]') as readonly StoredColumn[])
   return {
     calendar: calendar ?? '',
     timeColumn: timeColumn ?? null,
@@ -39,9 +40,7 @@ export async function tableProperties(database: LedgerDatabase, table: TableName
     retentionMs: retention == null ? null : Number(retention),
     stored: JSON.parse(stored ?? '') as StoredTable,
     holds: new Map(
-      (holds ?? []).map(
-        ([label, reason]) => [ledgerText(label ?? null) ?? '', ledgerText(reason ?? null) ?? ''] as const,
-      ),
+      (holds ?? []).map(([label, reason]) => [textOrNull(label) ?? '', textOrNull(reason) ?? ''] as const),
     ),
     columns: new Map(sets.map((set) => [columnsName(set), set])),
   }

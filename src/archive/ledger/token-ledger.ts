@@ -10,9 +10,10 @@ import type { Origin } from '../../model/copy/identification-port.ts'
 import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import type { CommitChecksums, TokenStore, TokenIntent, LedgerToken } from '../log/ownership-token.ts'
 import type { LedgerName } from '../log/ledger-name.ts'
-import { castTexts, filesText, ledgerText, readLedgerJson } from './cells.ts'
+import { castTexts, filesText, readLedgerJson } from './cells.ts'
 import { runStatement } from '../../engine/copy/ledger/statement.ts'
 import { ledgerColumns } from './schema.ts'
+import { textOrNull } from '../../stores/common/cells.ts'
 
 const TABLE = 'schema_name = ? AND table_name = ?'
 
@@ -44,7 +45,7 @@ export class TokenLedger implements TokenStore {
   async name(): Promise<LedgerName | null> {
     if (!(await ledgerColumns(this.#database, 'migration_archives')).has('ledger')) return null
     const [row] = await this.#database.all(`SELECT ledger FROM migration_archives WHERE ${TABLE}`, this.#key)
-    const text = ledgerText(row?.[0] ?? null)
+    const text = textOrNull(row?.[0])
     return text === null ? null : (readLedgerJson(text) as LedgerName)
   }
 

@@ -10,9 +10,10 @@ import {
   type StoredOwner,
 } from '../../stores/common/lease/columns.ts'
 import { databaseTimes, LeaseSql } from '../../stores/common/lease/sql.ts'
-import { storedName, ledgerText } from './cells.ts'
+import { storedName } from './cells.ts'
 import { PARTITION_LEASE_MS } from './partition-facts.ts'
 import { ledgerColumns } from './schema.ts'
+import { textOrNull } from '../../stores/common/cells.ts'
 
 /** @property native table of the partition; null in a plain table */
 export type WorkedPartition = {
@@ -43,7 +44,7 @@ export async function workedPartitions(database: LedgerDatabase, me: Owner): Pro
     held.parameters,
   )
   return rows.flatMap((row) => {
-    const [schema, name, label, nativeSchema, nativeName] = row.slice(0, 5).map(ledgerText)
+    const [schema, name, label, nativeSchema, nativeName] = row.slice(0, 5).map(textOrNull)
     const holder = storedLeaseOwner(row.slice(5))
     if (name == null || label == null || holder === null || endedOwnerId(holder, me) !== null) return []
     return [

@@ -29,8 +29,7 @@ import {
   type Retraction,
 } from './plan-commit.ts'
 import { conflict, openTable, readArchiveState } from './read-state.ts'
-import type { ActiveArchiveFile, ArchiveTableState } from './read-state.ts'
-import type { ArchiveTableParts, Published } from './archive-table-parts.ts'
+import type { ActiveArchiveFile, ArchiveTableParts, ArchiveTableState } from './read-state.ts'
 
 /** Maximum number of attempts to commit; each conflict means that another writer has committed. */
 const TRIES = 200
@@ -46,6 +45,8 @@ type Planning = (state: ArchiveTableState | null, properties: ArchiveProperties 
 /** The table of a commit, and the claim that the writer must hold. */
 type Commit = Pick<Publication, 'tableId' | 'claim'> &
   Partial<Pick<Publication, 'configuration'> & Pick<CommitOptions, 'change'>>
+
+type Published = { readonly version: number; readonly outcome: 'published' | 'already' }
 
 /** Expected id and properties of the table. */
 type Expected = { readonly tableId?: string; readonly configuration?: Readonly<Record<string, string>> }

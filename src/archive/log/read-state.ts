@@ -10,7 +10,10 @@ import type { LogStore } from '../../model/lake/log-store.ts'
 import type { ParquetRows } from '../../model/lake/parquet-rows.ts'
 import { nullOn, SluiceError } from '../../shared/errors.ts'
 import type { LoggedFile, ArchiveLogState } from '../steps/log.ts'
-import { TOKEN_APP, TOKEN_FEATURE } from './ownership-token.ts'
+import { TOKEN_APP, TOKEN_FEATURE, type TokenStore } from './ownership-token.ts'
+import { type CheckpointWriter } from '../../model/lake/checkpoint-writer.ts'
+import { type LogWriter } from '../../model/lake/log-writer.ts'
+import { type ArchiveProperties } from './properties.ts'
 
 export type ActiveArchiveFile = LoggedFile & {
   readonly add: AddAction
@@ -27,6 +30,25 @@ export type ArchiveTableState = Omit<ArchiveLogState, 'files'> & {
 }
 
 export type LogSource = { readonly store: LogStore; readonly parquet: () => Promise<ParquetRows> }
+
+/** What an archive's log is opened with. */
+export type ArchiveTableParts = LogSource & {
+  /** Has the same root as `store`. */
+  readonly writer: LogWriter
+  readonly checkpoints: CheckpointWriter
+  /** Ownership tokens in the ledger that the archive belongs to. */
+  readonly heads: TokenStore
+  /** Facts for the table's properties, from the current ledger; null if the ledger does not have the table. */
+  readonly properties?: () => Promise<ArchiveProperties | null>
+  /** Name of the archived table, for commands in messages. */
+  readonly table?: string
+  /** ms since the epoch. */
+  readonly now: () => number
+  /** Version of sluice. */
+  readonly tool: string
+  /** Called for harmless failures: a checkpoint that could not be written. */
+  readonly note?: (text: string) => void
+}
 
 /** Features that need nothing from a writer that only adds and removes whole files. */
 const WRITABLE: ReadonlySet<string> = new Set([

@@ -2,7 +2,7 @@
 import { digestSum } from '../../model/copy/row-hash.ts'
 import { type ArchiveContext } from '../steps/context.ts'
 import { findDetachedTable } from '../steps/detached-table.ts'
-import { boundFinding, damageOf, type ArchiveFinding } from '../steps/find-damage.ts'
+import { boundFinding, damageOf, type ArchiveFinding, differing } from '../steps/find-damage.ts'
 import { lostRows, lostText } from '../steps/files-gone.ts'
 import { filesState } from '../steps/files-state.ts'
 import { localFiles } from '../steps/local-files.ts'
@@ -242,7 +242,7 @@ async function compared(
     hot.rows === proof.rows
       ? `${hot.rows} rows on both sides, but with different values`
       : `${hot.rows} rows in the database, ${proof.rows} in the archive`
-  return { finding: 'differs from the source', partition: label, detail }
+  return differing({ label }, detail)
 }
 
 /** Finding if the partition's table is not found. Null for a plain table, and if a detached table was dropped. */
@@ -250,12 +250,12 @@ async function missingTableFinding(
   context: ArchiveContext,
   partition: ArchivedPartition,
 ): Promise<ArchiveFinding | null> {
-  const { native, state, label } = partition
+  const { native, state } = partition
   if (native === null) return null
   const isOut = state === 'DETACHED' && (await detachedOrGone(context, partition))
   const detail =
     'its table was not found under the name in the ledger, and was not compared: the archive may have the only copy of its rows'
-  return isOut ? null : { finding: 'differs from the source', partition: label, detail }
+  return isOut ? null : differing(partition, detail)
 }
 
 async function detachedOrGone(context: ArchiveContext, partition: ArchivedPartition): Promise<boolean> {

@@ -4,10 +4,10 @@ import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import { dec, type Emit } from '../../model/run/event.ts'
 import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../stores/ledger-dialect.ts'
-import { ledgerText } from '../ledger/cells.ts'
 import { ledgerColumns } from '../ledger/schema.ts'
 import type { PlannedArchive } from './plan.ts'
 import type { PlannedPartition } from './planned-status.ts'
+import { textOrNull } from '../../stores/common/cells.ts'
 
 /** Emits nothing if no partition is due. */
 export async function emitArchiveForecast(
@@ -67,7 +67,7 @@ async function durationsByLabel(
     [schema ?? '', name],
   )
   const times = new Map<string, Map<string, number>>()
-  for (const [label, fence, state, at] of rows.map((row) => row.map(ledgerText))) {
+  for (const [label, fence, state, at] of rows.map((row) => row.map(textOrNull))) {
     const key = JSON.stringify([label, fence])
     times.set(key, (times.get(key) ?? new Map<string, number>()).set(state ?? '', Number(at)))
   }

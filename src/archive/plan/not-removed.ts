@@ -15,6 +15,7 @@ import type { ArchivedPartition } from '../ledger/record.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { equalDigests, type Digest } from '../../model/copy/rows.ts'
 import { fileColumns } from '../types/fit.ts'
+import { differing } from '../steps/find-damage.ts'
 
 /**
  * Compares the rows of a partition in the source with their proof.
@@ -24,21 +25,17 @@ export async function compareRemaining(
   context: ArchiveContext,
   partition: ArchivedPartition,
 ): Promise<ArchiveFinding | 'equal' | 'none'> {
-  const { label, digest } = partition
+  const { digest } = partition
   let now: Digest | null
   try {
     now = digest === null ? null : await digestNow(context, partition)
   } catch (thrown) {
     // A row with a value outside of its type was not proved, so the rows differ.
     if (!(thrown instanceof SluiceError) || thrown.code !== 'VALUE_REFUSED') throw thrown
-    return { finding: 'differs from the source', partition: label, detail: thrown.message }
+    return differing(partition, thrown.message)
   }
   if (now === null && partition.state === 'PUBLISHED' && partition.native !== null && !partition.away) {
-    return {
-      finding: 'differs from the source',
-      partition: label,
-      detail: NO_PARTITION,
-    }
+    return differing(partition, NO_PARTITION)
   }
   if (digest === null || now === null) return 'none'
   if (equalDigests(now, await expectedNow(context, partition))) return 'equal'
@@ -46,7 +43,7 @@ export async function compareRemaining(
     now.rows === digest.rows
       ? 'the same number of rows, but different values'
       : `${now.rows} rows in the source, ${digest.rows} in the archive`
-  return { finding: 'differs from the source', partition: label, detail: rows }
+  return differing(partition, rows)
 }
 
 /** Expected digest of a partition's rows in the source: the proof, limited to columns that the table still has. */

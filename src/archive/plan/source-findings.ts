@@ -20,6 +20,7 @@ import { detachedGone } from './detached-gone.ts'
 import { missingDetail, missingPartitions } from './missing-partitions.ts'
 import { compareRemaining } from './not-removed.ts'
 import { countText } from '../../shared/figures.ts'
+import { differing } from '../steps/find-damage.ts'
 
 /**
  * Counts the rows of periods. Compares them by key if that is cheap (`PeriodState`), or if their number or checksum is
@@ -35,63 +36,84 @@ export async function* sourceFindings(
   deep: boolean,
   inspected: PlanCounts,
 ): AsyncGenerator<ArchiveFinding> {
-  const { store, table, interrupt, reader } = context
-  const source = { store, table, signal: interrupt.abort }
+  const { store, table, interrupt } = context
   const chosen = record.partitions.filter(wanted)
   const missing = await missingPartitions(store, table, record, interrupt.abort)
   const periods = new Set(chosen.map(({ period }) => period))
   const inspections = await periodRows(
-    source,
+    { store, table, signal: interrupt.abort },
     { ...record, partitions: record.partitions.filter(({ period }) => periods.has(period)) },
     'any',
   )
   for (const partition of chosen) {
     if (interrupt.stop.aborted) return
-    const again = await attachedByHand(context, partition)
-    if (again !== null) {
-      const detail = `its table was attached again by hand, as ${tableText(again)}, and its rows there are the valid ones; ${restoreCommand(context.name, partition)} compares them, and removes them from the archive`
-      yield { finding: 'differs from the source', partition: partition.label, detail }
-      continue
-    }
-    const taken = missing.find((one) => one.partition.label === partition.label)
-    if (taken !== undefined) {
-      yield { finding: 'differs from the source', partition: partition.label, detail: missingDetail(taken) }
-      continue
-    }
-    const gone = await detachedGone(store, context.name, partition, interrupt.abort)
-    if (gone !== null) yield { finding: 'differs from the source', partition: partition.label, detail: gone }
-    if (partition.state === 'EXPIRED') {
-      const late = inspections.get(partition.label)
-      if (late !== undefined) inspected.addPeriod(late)
-      yield* lateExpired(partition, late)
-      continue
-    }
-    const sums = deep ? await compareRemaining(context, partition) : 'none'
-    const differs = typeof sums === 'string' ? null : sums
     const state = inspections.get(partition.label)
-    const neighbours = state !== undefined && 'rows' in state && state.rows > 0n ? state.place : undefined
-    if (neighbours !== undefined) {
-      inspected.by(sums === 'none' ? 'count' : 'values')
-      yield* await lateNeighbours(source, record, partition, neighbours, reader)
-      if (differs !== null) yield differs
-      continue
-    }
-    const isSuspect = differs !== null || surplusOf(state) !== 0n
-    // During a restore, the expected number of rows is unknown: always compare values.
-    const isComing = partition.native === null && partition.restoring
-    const isKeyed =
-      state !== undefined && 'rows' in state && (isSuspect || (sums === 'none' && state.cheap && state.rows > 0n))
-    const values = isSuspect || isComing
-    const byKey = isComing || isKeyed ? await differencesByKey(source, record, partition, values, reader) : null
-    if (sums !== 'none') inspected.by('values')
-    else if (byKey !== null) inspected.by(values ? 'values' : 'keys')
-    else if (state !== undefined) inspected.addPeriod(state)
-    if (byKey !== null && byKey.length > 0) yield* byKey
-    else if (differs !== null) yield differs
-    else if (surplusOf(state) !== 0n) {
-      yield { finding: 'differs from the source', partition: partition.label, detail: surplusText(surplusOf(state)) }
-    }
+    yield* partitionFindings(partition, { context, record, missing, state, deep, inspected })
   }
+}
+
+/** @property state rows of the period in the source; absent if none are expected */
+type Inspection = {
+  readonly context: ArchiveContext
+  readonly record: ArchiveRecord
+  readonly missing: Awaited<ReturnType<typeof missingPartitions>>
+  readonly state: PeriodState | undefined
+  readonly deep: boolean
+  readonly inspected: PlanCounts
+}
+
+async function* partitionFindings(
+  partition: ArchivedPartition,
+  inspection: Inspection,
+): AsyncGenerator<ArchiveFinding> {
+  const { context, missing, state, inspected } = inspection
+  const again = await attachedByHand(context, partition)
+  if (again !== null) {
+    const compares = restoreCommand(context.name, partition)
+    return yield differing(
+      partition,
+      `its table was attached again by hand, as ${tableText(again)}, and its rows there are the valid ones; ${compares} compares them, and removes them from the archive`,
+    )
+  }
+  const taken = missing.find((one) => one.partition.label === partition.label)
+  if (taken !== undefined) return yield differing(partition, missingDetail(taken))
+  const gone = await detachedGone(context.store, context.name, partition, context.interrupt.abort)
+  if (gone !== null) yield differing(partition, gone)
+  if (partition.state !== 'EXPIRED') return yield* rowFindings(partition, inspection)
+  if (state !== undefined) inspected.addPeriod(state)
+  yield* lateExpired(partition, state)
+}
+
+/** Findings about the rows of a partition: rows in the default partition, other values, other keys, or more rows. */
+async function* rowFindings(
+  partition: ArchivedPartition,
+  { context, record, state, deep, inspected }: Inspection,
+): AsyncGenerator<ArchiveFinding> {
+  const { store, table, interrupt, reader } = context
+  const source = { store, table, signal: interrupt.abort }
+  const sums = deep ? await compareRemaining(context, partition) : 'none'
+  const differs = typeof sums === 'string' ? null : sums
+  const counted = state !== undefined && 'rows' in state ? state : null
+  const neighbours = counted !== null && counted.rows > 0n ? counted.place : undefined
+  if (neighbours !== undefined) {
+    inspected.by(sums === 'none' ? 'count' : 'values')
+    yield* await lateNeighbours(source, record, partition, neighbours, reader)
+    if (differs !== null) yield differs
+    return
+  }
+  const surplus = counted?.surplus ?? 0n
+  const isSuspect = differs !== null || surplus !== 0n
+  // During a restore, the expected number of rows is unknown: always compare values.
+  const isComing = partition.native === null && partition.restoring
+  const isKeyed = counted !== null && (isSuspect || (sums === 'none' && counted.cheap && counted.rows > 0n))
+  const values = isSuspect || isComing
+  const byKey = isComing || isKeyed ? await differencesByKey(source, record, partition, values, reader) : null
+  if (sums !== 'none') inspected.by('values')
+  else if (byKey !== null) inspected.by(values ? 'values' : 'keys')
+  else if (state !== undefined) inspected.addPeriod(state)
+  if (byKey !== null && byKey.length > 0) yield* byKey
+  else if (differs !== null) yield differs
+  else if (surplus !== 0n) yield differing(partition, surplusText(surplus))
 }
 
 /** Reports all rows of an expired period as late, because its files may be gone. */
@@ -139,10 +161,6 @@ function archivedNeighbours(partition: ArchivedPartition, { partitions }: Archiv
   return otherParts(partition, partitions).filter(({ state }) => isArchived(state))
 }
 
-function surplusOf(state: PeriodState | undefined): bigint {
-  return state !== undefined && 'surplus' in state ? state.surplus : 0n
-}
-
 /**
  * Differences of a period by key. Null if table or files lack a key column, or if a file cannot be read: another
  * finding reports that file.
@@ -166,8 +184,7 @@ async function differencesByKey(
     const { code, message } = thrown
     if (code === 'PARTITION_CHANGED' || code === 'SOURCE_GONE') return null
     // A row with a value that no archive can store was not archived, so it is a difference.
-    if (code === 'VALUE_REFUSED')
-      return [{ finding: 'differs from the source', partition: partition.label, detail: message }]
+    if (code === 'VALUE_REFUSED') return [differing(partition, message)]
     throw thrown
   }
 }

@@ -10,6 +10,7 @@ import { nullOn } from '../../shared/errors.ts'
 import type { NativePartition, NativePartitions } from '../../model/archive/port.ts'
 import { digestNow, expectedNow } from '../plan/not-removed.ts'
 import { columnNamed } from '../../engine/copy/plan/column-named.ts'
+import { differing } from '../steps/find-damage.ts'
 
 /** `accepted`: the partition if the user accepts the difference; absent if it cannot be accepted. */
 export type FoundPartition =
@@ -199,10 +200,6 @@ async function rowsInParent(
 /** Digest of the partition's rows in the source; null if a value is outside its type: such a row was never proved. */
 function digestOrNull(context: ArchiveContext, partition: ArchivedPartition): Promise<Digest | null> {
   return digestNow(context, partition).catch(nullOn('VALUE_REFUSED'))
-}
-
-export function differing({ label }: ArchivedPartition, detail: string): ArchiveFinding {
-  return { finding: 'differs from the source', partition: label, detail }
 }
 
 function countsText(now: Digest | null, { digest }: ArchivedPartition): string {

@@ -7,7 +7,8 @@ import { rowsNow, rowsNowText, type RowsNow, type RowsPlace } from '../steps/row
 import { proofOf } from '../steps/step-end.ts'
 import type { ArchiveFinding } from '../steps/find-damage.ts'
 import { asSluiceError, nullOn } from '../../shared/errors.ts'
-import { differing, detachedResult, remainingResult, type RebuildContext } from './locate-rows.ts'
+import { detachedResult, remainingResult, type RebuildContext } from './locate-rows.ts'
+import { differing } from '../steps/find-damage.ts'
 
 /**
  * A partition without files in the newest version.

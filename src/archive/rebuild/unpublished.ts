@@ -1,5 +1,5 @@
 /** Rebuilds partitions without files in the newest version of an archive: restored, expired, or only held. */
-import type { ArchivedPartition } from '../ledger/record.ts'
+import { readPartition, type ArchivedPartition } from '../ledger/record.ts'
 import type { NewPartition } from '../ledger/partition-facts.ts'
 import { plannedPartition } from '../ledger/planned-partition.ts'
 import type { ArchiveContext } from '../steps/context.ts'
@@ -17,7 +17,12 @@ import { filesState } from '../steps/files-state.ts'
 import { loggedPartition } from './logged.ts'
 import { restoredResult, type UnpublishedPartition } from './restored.ts'
 import type { RecordedArchive } from './recorded-archive.ts'
-import { differing, type RebuildContext } from './locate-rows.ts'
+import type { RebuildContext } from './locate-rows.ts'
+import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
+import { differing } from '../steps/find-damage.ts'
+import { readdFiles } from '../steps/expire.ts'
+import { proveInPlace } from '../steps/prove.ts'
+import { isPublished } from '../../model/archive/state.ts'
 
 type Sides = RebuildContext & { readonly state: ArchiveLogState; readonly said: RecordedArchive }
 
@@ -123,5 +128,30 @@ function isPeriod(calendar: CalendarSpec, label: string): boolean {
     return periodAt(calendar, label).label === label
   } catch {
     return false
+  }
+}
+
+/**
+ * Adds files to the log again: a restore has removed them, and a rebuilt ledger needs them.
+ * @param partitions partitions as in the new ledger
+ * @param state version of the log with which the partitions were compared
+ * @throws SluiceError ARCHIVE_CONFLICT, PROOF_FAILED if a file has changed since; LEASE_LOST
+ */
+export async function readdToLog(
+  context: ArchiveContext,
+  database: LedgerDatabase,
+  { partitions, state }: { readonly partitions: readonly ArchivedPartition[]; readonly state: ArchiveLogState },
+): Promise<void> {
+  for (const partition of partitions) {
+    const { label, files } = partition
+    if (!isPublished(partition.state) || state.files.has(label)) continue
+    const inspected = await proveInPlace(context, partition)
+    await readdFiles(context, partition, inspected, async () => {
+      const noted = await readPartition(database, context.archived.table, label)
+      if (noted === null) throw new Error(`the ledger no longer has ${label}`)
+      return noted
+    })
+    const message = `${label}: its ${files.length} files were read, and the log names them again`
+    context.emit({ type: 'log', level: 'note', table: context.name, message })
   }
 }

@@ -14,6 +14,12 @@ import type { LoggedFile, ArchiveLogState } from './log.ts'
 import { outsideText, rangeColumnOf } from './range-column.ts'
 
 export type ArchiveFinding = Omit<ArchiveFindingEvent, 'type' | 'table'>
+
+/** A finding about rows that archive and source do not have alike. */
+export function differing({ label }: Pick<ArchivedPartition, 'label'>, detail: string): ArchiveFinding {
+  return { finding: 'differs from the source', partition: label, detail }
+}
+
 /** Number of files and rows that were read of a partition. */
 export type ReadCounts = { readonly files: number; readonly rows: bigint }
 /** A partition that queries do not read from the archive, while the log names files of it: a step has not ended. */

@@ -4,6 +4,7 @@ import type { ArchiveState } from '../../model/archive/state.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { Ending } from '../../engine/run/run-context.ts'
 import type { PartitionOutcome } from './advance-all.ts'
+import { totalOf } from '../../shared/plus.ts'
 
 const ORDER: readonly ArchiveState[] = ['EXPORTED', 'VERIFIED', 'PUBLISHED', 'DETACHING', 'DETACHED', 'DROPPED']
 
@@ -12,7 +13,7 @@ export function endOfArchive(outcomes: readonly PartitionOutcome[], stopped: boo
   const reached = (state: ArchiveState): Dec =>
     dec(outcomes.filter(({ before, after }) => passed(before.state, after, state)).length)
   const moved = outcomes.filter(({ before, after }) => passed(before.state, after, 'EXPORTED'))
-  const sum = (values: readonly bigint[]): Dec => dec(values.reduce((all, one) => all + one, 0n))
+  const sum = (values: readonly bigint[]): Dec => dec(totalOf(values))
   const busy = outcomes.filter(({ error }) => error?.code === 'LEDGER_BUSY')
   const failed = outcomes.filter(({ error }) => error !== null && error.code !== 'LEDGER_BUSY')
   const restored = outcomes.filter(({ after }) => after === 'RESTORED')

@@ -131,24 +131,24 @@ export class CloseIndex {
     this.#queried[slot] = QUERIED
   }
 
-  #find(key: HashPair): number {
+  /** Slot of the key; the free slot for it if it has none. */
+  #probe(key: HashPair): number {
     const mask = this.#capacity - 1
     let slot = (key.b ^ (key.a >>> 0)) & mask
-    while (this.#used[slot] === 1) {
-      if (this.#hashA[slot] === key.a && this.#hashB[slot] === key.b) return slot
+    while (this.#used[slot] === 1 && (this.#hashA[slot] !== key.a || this.#hashB[slot] !== key.b))
       slot = (slot + 1) & mask
-    }
-    return NONE
+    return slot
+  }
+
+  #find(key: HashPair): number {
+    const slot = this.#probe(key)
+    return this.#used[slot] === 1 ? slot : NONE
   }
 
   #slotFor(key: HashPair): number {
     if (this.#keys * 10 >= this.#capacity * 7) this.#growKeys()
-    const mask = this.#capacity - 1
-    let slot = (key.b ^ (key.a >>> 0)) & mask
-    while (this.#used[slot] === 1) {
-      if (this.#hashA[slot] === key.a && this.#hashB[slot] === key.b) return slot
-      slot = (slot + 1) & mask
-    }
+    const slot = this.#probe(key)
+    if (this.#used[slot] === 1) return slot
     this.#used[slot] = 1
     this.#hashA[slot] = key.a
     this.#hashB[slot] = key.b

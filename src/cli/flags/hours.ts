@@ -6,6 +6,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import { givenText } from '../parse/arguments.ts'
 import type { Arguments } from '../parse/arguments.ts'
 import type { ConfigDefaults } from '../config/config.ts'
+import { digits } from '../../shared/figures.ts'
 
 const DAY = 24 * 60
 const MINUTE_MS = 60_000
@@ -39,8 +40,7 @@ export function parseHours(text: string, zone: string): Hours {
   return { from, to: to % DAY, zone }
 }
 
-const twoDigits = (number: number): string => String(number).padStart(2, '0')
-const timeText = (minute: number): string => `${twoDigits(Math.floor(minute / 60))}:${twoDigits(minute % 60)}`
+const timeText = (minute: number): string => `${digits(Math.floor(minute / 60), 2)}:${digits(minute % 60, 2)}`
 
 /** Hours and zone as text: `22:00-05:00 (Europe/Berlin)`. */
 export function hoursText({ from, to, zone }: Hours): string {

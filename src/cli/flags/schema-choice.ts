@@ -2,6 +2,7 @@
 import { SluiceError } from '../../shared/errors.ts'
 import { isCatalogUrl, catalogSchemaSupport } from '../../engine/run/systems.ts'
 import type { CatalogChoice } from './catalog-choice.ts'
+import { decoded } from '../../shared/redact.ts'
 
 export type SchemaChoice = {
   readonly name: string
@@ -71,12 +72,4 @@ export function urlWithSchema(url: string, { name, from }: SchemaChoice): string
   if (named.length > 0) return url
   const separator = question === -1 ? '?' : /[?&]$/.test(base) ? '' : '&'
   return `${base}${separator}schema=${encodeURIComponent(name)}${fragment}`
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
 }

@@ -10,6 +10,7 @@ import { hexDigits } from '../copy/bytes-text.ts'
 import { isLong, cellPieces, type LongCell } from '../copy/long-cell.ts'
 import type { Cell, Row } from '../copy/rows.ts'
 import type { StoredColumn } from './stored-column.ts'
+import { doubleText } from '../copy/canonical.ts'
 
 /** PostgreSQL reads a line that holds only `\.` as the end of all rows. */
 const NEEDS_QUOTES = /["\r\n,]|^\\\.$/
@@ -27,7 +28,7 @@ export function wireLine(row: Row, columns: readonly StoredColumn[]): string {
 
 function field(cell: NonNullable<Cell>): string {
   if (typeof cell === 'string') return textField(cell)
-  return typeof cell === 'number' ? floatText(cell) : hex(cell)
+  return typeof cell === 'number' ? doubleText(cell) : hex(cell)
 }
 
 /** The CSV field of a text that is not NULL. */
@@ -74,10 +75,6 @@ function* longField(cell: LongCell): Generator<Buffer> {
 
 function quoted(text: string): string {
   return `"${text.replaceAll('"', '""')}"`
-}
-
-function floatText(value: number): string {
-  return Object.is(value, -0) ? '-0' : String(value)
 }
 
 /** Empty bytes are quoted, because an empty field is NULL. */

@@ -1,6 +1,7 @@
 /** Calendar days as numbers (`model/run/civil-day.ts`) and as text. */
 import { civilDay, DAYS_OF_400_YEARS, DAYS_TO_1970, type CivilDay } from '../run/civil-day.ts'
 import { SluiceError } from '../../shared/errors.ts'
+import { digits } from '../../shared/figures.ts'
 
 /** 0001-01-01 and 9999-12-31: between them, years have four digits, and days sort like their texts. */
 export const FIRST_DAY = -719_162
@@ -42,8 +43,4 @@ export function parseDay(text: string): number {
     throw new SluiceError('BAD_FLAG', `${JSON.stringify(text)} is not a day`, { hint: 'write it as 2024-04-01' })
   }
   return number
-}
-
-export function digits(number: number, width: number): string {
-  return String(number).padStart(width, '0')
 }

@@ -10,8 +10,9 @@
  */
 import type { CalendarSpec } from './calendar.ts'
 import { civilDay } from '../run/civil-day.ts'
-import { dayNumber, dayText, digits, realDay } from './civil.ts'
+import { dayNumber, dayText, realDay } from './civil.ts'
 import { ordinalOf, periodStart } from './ordinal.ts'
+import { digits } from '../../shared/figures.ts'
 
 /** The name of a period; null if its year is not one of 1 to 9999. */
 export function labelOf(spec: CalendarSpec, ordinal: number): string | null {

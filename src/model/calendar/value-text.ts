@@ -1,7 +1,8 @@
 /** Values of time columns: parses the text that a database prints, and writes bounds that it accepts. */
 import { civilDay } from '../run/civil-day.ts'
-import { digits, realDay } from './civil.ts'
+import { realDay } from './civil.ts'
 import { MS_OF_DAY } from './zone.ts'
+import { digits } from '../../shared/figures.ts'
 
 /** What a column holds. `timestamp` is local time without a zone; the last three are instants. */
 export const VALUE_KINDS = ['date', 'timestamp', 'timestamptz', 'epoch-seconds', 'epoch-milliseconds'] as const

@@ -180,3 +180,8 @@ function uuid(raw: RawValue): string {
   }
   throw refusedValue('a UUID', raw)
 }
+
+/** The shortest text of a double. `String` alone drops the sign of -0. */
+export function doubleText(value: number): string {
+  return Object.is(value, -0) ? '-0' : String(value)
+}

@@ -2,6 +2,7 @@
  * Days as integers since 1970-01-01, in the proleptic Gregorian calendar without limits. The year 0 is 1 BC.
  * http://howardhinnant.github.io/date_algorithms.html#civil_from_days
  */
+import { digits } from '../../shared/figures.ts'
 
 export type CivilDay = { readonly year: number; readonly month: number; readonly day: number }
 
@@ -30,9 +31,5 @@ export function civilDay(number: number): CivilDay {
 export function eraDayText(number: number, rest = ''): string {
   const { year, month, day } = civilDay(number)
   const shown = year < 1 ? 1 - year : year
-  return `${padded(shown, 4)}-${padded(month, 2)}-${padded(day, 2)}${rest}${year < 1 ? ' BC' : ''}`
-}
-
-function padded(number: number, width: number): string {
-  return String(number).padStart(width, '0')
+  return `${digits(shown, 4)}-${digits(month, 2)}-${digits(day, 2)}${rest}${year < 1 ? ' BC' : ''}`
 }

@@ -17,3 +17,13 @@ export function bytesOrNull(value: Given): Uint8Array | null {
   if (value === null || value === undefined) return null
   return value instanceof Uint8Array ? value : Buffer.from(String(value), 'utf8')
 }
+
+/** A count or a sum as printed by any database; 0 for NULL. */
+export function bigintOf(value: Given): bigint {
+  return BigInt(String(value ?? 0))
+}
+
+/** The same bytes as a Buffer, not a copy. */
+export function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}

@@ -1,6 +1,6 @@
 /** Parses a `d1://ACCOUNT/DATABASE` URL, with token and address of the API from the environment. */
 import { SluiceError } from '../../shared/errors.ts'
-import { redactUrl, secretsOfUrl } from '../../shared/redact.ts'
+import { redactUrl, secretsOfUrl, decoded } from '../../shared/redact.ts'
 import { isLocalHost } from '../common/tls.ts'
 
 export type D1Environment = Readonly<Record<string, string | undefined>>
@@ -63,12 +63,4 @@ function baseOf(environment: D1Environment): string {
   if (url.username !== '' || url.password !== '' || url.search !== '') throw wrong('must contain only an address')
   if (url.protocol === 'http:' && !isLocalHost(url.hostname)) throw wrong('would send the token without encryption')
   return url.origin + url.pathname.replace(/\/+$/, '')
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
 }

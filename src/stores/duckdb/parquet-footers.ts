@@ -18,7 +18,7 @@ import { messageOf } from './errors.ts'
 import { damagedParquet, faultOf } from './parquet-faults.ts'
 import { annotationFault } from './parquet-annotations.ts'
 import { ParquetNames } from './parquet-names.ts'
-import { scanRows } from './parquet-scan.ts'
+import { scanRows, textOf } from './parquet-scan.ts'
 import { groupBy } from '../../shared/group-by.ts'
 
 const SETTINGS = { threads: 1, memoryLimit: '768MB' } as const
@@ -174,10 +174,6 @@ async function readFooters(
     }
     return footer
   })
-}
-
-function textOf(value: DuckDBValue | undefined): string | null {
-  return value === null || value === undefined ? null : String(value)
 }
 
 type Building = { -readonly [K in keyof FooterField]: FooterField[K] } & { fields: Building[] }

@@ -43,7 +43,7 @@ export async function scanRows(
       visible,
       columns: columns.map((_, i) => {
         const [count, min, max] = row.slice(1 + i * PER_COLUMN, 1 + (i + 1) * PER_COLUMN)
-        return { nulls: visible - Number(count), min: textOrNull(min), max: textOrNull(max) }
+        return { nulls: visible - Number(count), min: textOf(min), max: textOf(max) }
       }),
       pages,
     }
@@ -54,7 +54,7 @@ export async function scanRows(
   }
 }
 
-function textOrNull(value: DuckDBValue | undefined): string | null {
+export function textOf(value: DuckDBValue | undefined): string | null {
   return value === null || value === undefined ? null : String(value)
 }
 

@@ -6,7 +6,8 @@ import { isUtf8 } from 'node:buffer'
 import { SluiceError } from '../../shared/errors.ts'
 import type { SqlRow, SqlValue } from '../../model/run/sql-port.ts'
 import { packetTooLarge } from './errors.ts'
-import { bufferOf, numberText } from './values.ts'
+import { numberText } from './values.ts'
+import { bufferOf } from '../common/cells.ts'
 
 const ESCAPE = 0x1b
 const ROW_END = 0x1e

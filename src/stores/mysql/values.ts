@@ -4,6 +4,7 @@ import mysql from 'mysql2'
 import type { ExecuteValues, FieldPacket } from 'mysql2'
 import { SluiceError } from '../../shared/errors.ts'
 import type { SqlRow, SqlValue } from '../../model/run/sql-port.ts'
+import { bufferOf } from '../common/cells.ts'
 
 const { LONGLONG } = mysql.TypedParameter
 const UINT64_MAX = 2n ** 64n - 1n
@@ -43,11 +44,6 @@ export function numberText(value: number | bigint): string {
 
 function refuseNumber(value: number): never {
   throw new SluiceError('VALUE_REFUSED', `${value} is not a number that MySQL can store`)
-}
-
-/** The same bytes as a Buffer, not a copy. */
-export function bufferOf(bytes: Uint8Array): Buffer {
-  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
 /** Upper bound of the bytes that a value takes in a packet. */

@@ -1,8 +1,8 @@
 /** Converts a rule to times of systemd.time(7) and crontab(5). A rule that they cannot express exactly is refused. */
-import { digits } from '../../../model/calendar/civil.ts'
 import { MS_OF_DAY } from '../../../model/calendar/zone.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { ScheduleRule } from './rule.ts'
+import { digits } from '../../../shared/figures.ts'
 
 const WEEKDAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun']
 const MS_OF_MINUTE = 60_000

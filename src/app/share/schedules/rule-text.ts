@@ -1,10 +1,10 @@
 /** Text forms of a rule: for the rows of a queue, and for users. */
 import type { CalendarSpec } from '../../../model/calendar/calendar.ts'
 import { calendarText, parseCalendar } from '../../../model/calendar/calendar-text.ts'
-import { digits } from '../../../model/calendar/civil.ts'
 import { MS_OF_DAY } from '../../../model/calendar/zone.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { ScheduleRule } from './rule.ts'
+import { digits } from '../../../shared/figures.ts'
 
 const MONTHS = 'January February March April May June July August September October November December'.split(' ')
 const WEEKDAYS = 'Monday Tuesday Wednesday Thursday Friday Saturday Sunday'.split(' ')

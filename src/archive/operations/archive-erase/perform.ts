@@ -38,6 +38,7 @@ import { requireOrigin } from '../../work/require-origin.ts'
 import { renewWitness } from '../../work/witness.ts'
 import type { Ending } from '../../../engine/run/run-context.ts'
 import type { ArchiveEraseOperation } from './declaration.ts'
+import { totalOf } from '../../../shared/plus.ts'
 
 const NOT_SEARCHED =
   'not inspected: backups, replicas and logs of the database, versions that a bucket keeps of its objects, catalogs and copies of this archive, quarantines and before-images of copies, log files of runs, run histories of other machines and users'
@@ -302,7 +303,7 @@ function begin(
 
 async function ended({ erasures }: Erasing, { id, version, destroyed }: Erasure, notChecked: string): Promise<Ending> {
   const erased = await erasures.erased(id)
-  const sum = (values: readonly bigint[]): string => dec(values.reduce((all, one) => all + one, 0n))
+  const sum = (values: readonly bigint[]): string => dec(totalOf(values))
   return {
     totals: {
       rows: sum(erased.map(({ archivedRows }) => archivedRows)),

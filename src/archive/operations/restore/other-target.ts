@@ -39,6 +39,7 @@ import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
 import { chosenOf } from './chosen.ts'
 import type { restore, RestoreOperation } from './declaration.ts'
 import { countText } from '../../../shared/figures.ts'
+import { totalOf } from '../../../shared/plus.ts'
 
 type RestoreRun = RunOf<typeof restore>
 
@@ -292,12 +293,11 @@ async function reportPlan(
     }
   })
   emitArchivePlan({ table: asked.table, archived: asked.record, partitions }, run.emit)
-  const sum = (values: readonly bigint[]): bigint => values.reduce((all, one) => all + one, 0n)
   return {
     totals: {
       partitions: dec(parts.length),
-      rows: dec(sum(parts.map(({ expect }) => expect.rows))),
-      bytes: dec(sum(parts.map(({ bytes }) => bytes))),
+      rows: dec(totalOf(parts.map(({ expect }) => expect.rows))),
+      bytes: dec(totalOf(parts.map(({ bytes }) => bytes))),
     },
     ...notCompared(tableText(name), planned.computed),
     ...(refusal === null ? {} : { error: refusal }),

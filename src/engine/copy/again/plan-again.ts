@@ -7,6 +7,7 @@ import type { CopyOperation } from '../operations/copy/declaration.ts'
 import { hasLedger } from '../ledger/schema.ts'
 import type { PlannedCopy } from '../plan/plan-copy.ts'
 import { MAX_UNCONFIRMED } from './delete-extra.ts'
+import { bigintOf } from '../../../stores/common/cells.ts'
 
 /** @returns notes per table, in the order of the plan; none without `--again` */
 export async function againPlan(
@@ -48,5 +49,5 @@ async function copiedBefore(
     [name, schema],
   )
   const [chunks, rows] = row ?? []
-  return { chunks: BigInt(String(chunks ?? 0)), rows: BigInt(String(rows ?? 0)) }
+  return { chunks: bigintOf(chunks), rows: bigintOf(rows) }
 }

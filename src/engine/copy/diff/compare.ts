@@ -91,18 +91,22 @@ async function compareChecksums(
   const size = Math.max(1, Math.ceil(Number(most) / PIECES))
   progress.divided(Math.ceil(Number(most) / size))
   const fuller = source.rows >= target.rows
-  const sum = { rows: 0n, targetRows: 0n, equal: 0n }
   const { plan, signal } = sides
   const view = fuller ? sides.source : sides.target
   const request = fuller ? sourceRequest(sides, range) : targetRequest(sides, range)
-  for await (const piece of view.cut(
-    request.table,
-    request.range,
-    fuller ? (plan.where ?? null) : null,
-    size,
-    signal,
-  )) {
-    const one = await compareRange(sides, piece, found, progress)
+  const where = fuller ? (plan.where ?? null) : null
+  return compareRanges(sides, view.cut(request.table, request.range, where, size, signal), found, progress)
+}
+
+async function compareRanges(
+  sides: DiffSides,
+  ranges: AsyncIterable<Range> | readonly Range[],
+  found: (what: DiffFinding) => Promise<void>,
+  progress: CompareProgress,
+): Promise<DiffRowCounts> {
+  const sum = { rows: 0n, targetRows: 0n, equal: 0n }
+  for await (const range of ranges) {
+    const one = await compareRange(sides, range, found, progress)
     sum.rows += one.rows
     sum.targetRows += one.targetRows
     sum.equal += one.equal
@@ -178,14 +182,7 @@ async function compareWithUnread(
     return one
   }
   progress.divided(pieces.length)
-  const sum = { rows: 0n, targetRows: 0n, equal: 0n }
-  for (const piece of pieces) {
-    const one = await compareRange(sides, piece, found, progress)
-    sum.rows += one.rows
-    sum.targetRows += one.targetRows
-    sum.equal += one.equal
-  }
-  return sum
+  return compareRanges(sides, pieces, found, progress)
 }
 
 async function leaf(

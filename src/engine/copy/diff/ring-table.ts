@@ -5,51 +5,80 @@
 import { tableText } from '../../../model/copy/column-type.ts'
 import { EVERY_KEY } from '../../../model/copy/range.ts'
 import type { TokenRange } from '../../../model/copy/ring.ts'
-import { dec, type EventBody } from '../../../model/run/event.ts'
+import { dec } from '../../../model/run/event.ts'
 import { asSluiceError, type SluiceError } from '../../../shared/errors.ts'
 import type { DiffRun } from './diff-run.ts'
 import type { RingPlan } from '../plan/ring-plan.ts'
 import type { RowDifference } from './difference.ts'
 import type { ComparedPart } from './copied-part.ts'
-import type { CopiedTokens, TokenPiece } from './copied-tokens.ts'
+import type { CopiedTable } from './copied-table.ts'
+import { CopiedTokens, type TokenPiece } from './copied-tokens.ts'
 import { addOutcome, NO_OUTCOME, type DiffCounts } from './outcome.ts'
-import { EXTRA, type DiffProgress } from './progress.ts'
-import { noProcessed, type ProcessedCounts, type DifferenceProcessor } from './process-differences.ts'
+import { EXTRA, DiffProgress } from './progress.ts'
+import {
+  noProcessed,
+  type ProcessedCounts,
+  type DifferenceProcessor,
+  type RepairContext,
+} from './process-differences.ts'
 import type { DiffSides } from './sides.ts'
 import { reportUnreadRow } from './unread.ts'
 import { findExtra } from './extra.ts'
+import { trackDiff, type DiffRange, type DiffRecord } from './tracked.ts'
+import type { DiffOperation } from '../operations/diff/declaration.ts'
+import type { PlannedTable } from '../plan/plan-copy.ts'
 import { compareTokens, type TokenHooks, type TokenTally } from './tokens.ts'
 
 /** Limit of differences of a range that are passed to the processor in one call. */
 const PROCESSED_AT_ONCE = 1000
 
-/** Event that reports a compared range. */
-export type DiffRange = Extract<EventBody, { type: 'diff.range' }>
-
-/** Records ranges in other tables, such as those of the Cassandra Data Migrator. */
-export type RangeRecord = {
-  readonly begun: (tokens: TokenRange) => Promise<void>
-  readonly ended: (tokens: TokenRange, range: DiffRange) => Promise<void>
+type ComparedRing = {
+  readonly operation: DiffOperation
+  readonly table: PlannedTable
+  readonly ring: RingPlan
+  readonly sides: DiffSides
+  readonly processor: DifferenceProcessor
+  readonly stores: RepairContext
+  /** Null if no copy of the same rows is known, or nothing is repaired. */
+  readonly copied: CopiedTable | null
+  readonly run: DiffRun
 }
 
-export type RingTable = {
-  readonly sides: DiffSides
-  readonly ring: RingPlan
+type RingTable = Pick<ComparedRing, 'sides' | 'ring' | 'processor' | 'run'> & {
   /** Ranges in the order of comparison. */
   readonly ranges: readonly TokenRange[]
   readonly workers: number
-  readonly processor: DifferenceProcessor
   readonly progress: DiffProgress
-  readonly record: RangeRecord | null
-  /** Null if no copy of the same rows is known, or nothing is repaired. */
+  readonly record: DiffRecord | null
   readonly copied: CopiedTokens | null
-  readonly run: DiffRun
 }
 
 /** @returns totals of the ranges, and the error of the first range that could not be compared completely */
 export async function diffRing(
-  table: RingTable,
+  compared: ComparedRing,
 ): Promise<{ readonly outcome: DiffCounts; readonly error?: SluiceError }> {
+  const { operation, table, ring, sides, processor, copied, run } = compared
+  const { record, ranges } = await trackDiff(operation, table, ring, compared.stores, run)
+  const { rows, exact } = table.extent
+  const progress = new DiffProgress(
+    tableText(sides.plan.source.table),
+    { rows, estimated: !exact, ranges: ranges.length },
+    run.emit,
+    run.clock,
+  )
+  try {
+    const tokens = copied === null ? null : await CopiedTokens.of(copied, ring)
+    const { workers } = operation
+    const found = await diffRanges({ sides, ring, processor, run, ranges, workers, progress, record, copied: tokens })
+    await copied?.note()
+    processor.reportUnnamed(0)
+    return found
+  } finally {
+    await record?.end()
+  }
+}
+
+async function diffRanges(table: RingTable): Promise<{ readonly outcome: DiffCounts; readonly error?: SluiceError }> {
   const outcome: DiffCounts = { ...NO_OUTCOME }
   const errors: SluiceError[] = []
   let next = 0
@@ -80,23 +109,16 @@ async function diffRange(
   tokens: TokenRange,
   worker: number,
 ): Promise<{ readonly event: DiffRange; readonly one: DiffCounts; readonly error?: SluiceError }> {
-  const { sides, processor, progress, run, record, copied } = table
+  const { sides, progress, run, record, copied } = table
   const begun = run.clock.ticks()
-  const settled = noProcessed()
-  const waiting: RowDifference[] = []
-  const settle = async (): Promise<void> => {
-    const some = waiting.splice(0)
-    await processor.process(some, settled)
-    copied?.table.finishDifferences(some)
-  }
+  const { settled, add, settle } = processing(table)
   const tally: TokenTally = { rows: 0, targetRows: 0, valid: 0, unread: 0 }
   let error: SluiceError | undefined
   const hooksOf = (part: ComparedPart | null): TokenHooks => ({
     found: async (difference) => {
       progress.found()
       copied?.table.found(difference, part)
-      waiting.push(difference)
-      if (waiting.length >= PROCESSED_AT_ONCE) await settle()
+      await add(difference)
     },
     unread: (row, why) => {
       if (part !== null) part.isUnclear = true
@@ -128,16 +150,31 @@ async function diffRange(
  * If the target is not on the same ring, searches the source for all target rows. If only a part of the ring is
  * compared, it is unknown which target rows belong to this part, so the search is skipped.
  */
-async function findExtraRows(
-  { sides, ring, processor, progress, copied, run }: RingTable,
-  outcome: DiffCounts,
-): Promise<void> {
+async function findExtraRows(ringTable: RingTable, outcome: DiffCounts): Promise<void> {
+  const { sides, ring, progress, copied, run } = ringTable
   const table = tableText(sides.plan.source.table)
   if (ring.part !== null) {
     const message = 'surplus rows are not searched, because only a part of the ring is compared'
     run.emit({ type: 'log', level: 'note', table, message })
     return
   }
+  const { settled, add, settle } = processing(ringTable)
+  progress.step(EXTRA)
+  const found = async (difference: RowDifference): Promise<void> => {
+    outcome.targetRows += 1n
+    progress.found()
+    copied?.table.found(difference, copied.table.whole)
+    await add(difference)
+  }
+  await findExtra(sides, EVERY_KEY, found, (rows) => progress.addSearched(rows))
+  progress.step(EXTRA)
+  await settle()
+  copied?.noteExtraSearched()
+  addOutcome(outcome, outcomeOf({ rows: 0, targetRows: 0, valid: 0, unread: 0 }, settled))
+}
+
+/** Processes differences in groups. @returns their counts so far, and what takes one more or processes the rest */
+function processing({ processor, copied }: Pick<RingTable, 'processor' | 'copied'>) {
   const settled = noProcessed()
   const waiting: RowDifference[] = []
   const settle = async (): Promise<void> => {
@@ -145,19 +182,11 @@ async function findExtraRows(
     await processor.process(some, settled)
     copied?.table.finishDifferences(some)
   }
-  progress.step(EXTRA)
-  const found = async (difference: RowDifference): Promise<void> => {
-    outcome.targetRows += 1n
-    progress.found()
-    copied?.table.found(difference, copied.table.whole)
+  const add = async (difference: RowDifference): Promise<void> => {
     waiting.push(difference)
     if (waiting.length >= PROCESSED_AT_ONCE) await settle()
   }
-  await findExtra(sides, EVERY_KEY, found, (rows) => progress.addSearched(rows))
-  progress.step(EXTRA)
-  await settle()
-  copied?.noteExtraSearched()
-  addOutcome(outcome, outcomeOf({ rows: 0, targetRows: 0, valid: 0, unread: 0 }, settled))
+  return { settled, add, settle }
 }
 
 function addTally(sum: TokenTally, one: TokenTally): void {

@@ -1,7 +1,7 @@
 /** Records a comparison in `cdm_run_info` and `cdm_run_details`, as the Cassandra Data Migrator's DiffData does. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { shuffled, type TokenRange } from '../../../model/copy/ring.ts'
-import { dec } from '../../../model/run/event.ts'
+import { dec, type EventBody } from '../../../model/run/event.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { DiffOperation } from '../operations/diff/declaration.ts'
 import type { DiffRun } from './diff-run.ts'
@@ -10,11 +10,18 @@ import type { RingPlan } from '../plan/ring-plan.ts'
 import { previousRun } from '../compat/cdm/previous-run.ts'
 import { countersOf, sumCounts, type CdmCounts } from '../compat/cdm/run-info.ts'
 import { TrackedTable } from '../compat/cdm/tracked-table.ts'
-import type { DiffRange, RangeRecord } from './ring-table.ts'
 import type { RepairContext } from './process-differences.ts'
 import { trackingTitles } from '../../run/systems.ts'
 
-export type DiffRecord = RangeRecord & { readonly end: () => Promise<void> }
+/** Event that reports a compared range. */
+export type DiffRange = Extract<EventBody, { type: 'diff.range' }>
+
+/** Records ranges in other tables, such as those of the Cassandra Data Migrator. */
+export type DiffRecord = {
+  readonly begun: (tokens: TokenRange) => Promise<void>
+  readonly ended: (tokens: TokenRange, range: DiffRange) => Promise<void>
+  readonly end: () => Promise<void>
+}
 
 /**
  * @returns the ranges to compare, shuffled, so that successive ranges are read from different servers

@@ -8,10 +8,10 @@ import type { ChunkRange, ChunkEventTotals } from '../../../model/copy/summary-e
 import { dec } from '../../../model/run/dec.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
-import type { SqlValue } from '../../../model/run/sql-port.ts'
 import { readRange } from './keys.ts'
 import type { TableKey } from './owner.ts'
 import { NOT_QUARANTINED, CLOSED, DIFFERS, OF_TABLE, proofIn } from './stored-chunk.ts'
+import { bigintOf, textOrNull } from '../../../stores/common/cells.ts'
 
 /** The same totals as `TableTotals` adds up chunk by chunk. */
 export type ChunkTotals = {
@@ -64,7 +64,7 @@ export async function chunkTotals(
   const [first, last] = row.slice(-span.length)
   const names = Object.keys(expressions)
   // SAFETY: each expression has its value, in their order.
-  const total = Object.fromEntries(names.map((name, i) => [name, whole(row[i])])) as Record<
+  const total = Object.fromEntries(names.map((name, i) => [name, bigintOf(row[i])])) as Record<
     keyof typeof expressions,
     bigint
   >
@@ -147,14 +147,14 @@ export async function cleanChunks(
      WHERE follows = 0 OR is_followed = 0 ORDER BY chunk_no LIMIT ${2 * MAX_RANGES}`,
     identity,
   )
-  const [read = 0n, written = 0n, weakly = 0n] = row.map(whole)
+  const [read = 0n, written = 0n, weakly = 0n] = row.map(bigintOf)
   const state = weakly === 0n ? 'proved' : 'written'
   const states: ChunkRange[] = []
   let first: { readonly no: number; readonly begin: string | null } | null = null
   for (const [no, begin, end, follows, isFollowed] of ends) {
-    if (Number(follows) === 0) first = { no: Number(no), begin: begin == null ? null : String(begin) }
+    if (Number(follows) === 0) first = { no: Number(no), begin: textOrNull(begin) }
     if (Number(isFollowed) === 1 || first === null) continue
-    const edges = integers ? { edges: [first.begin, end == null ? null : String(end)] } : {}
+    const edges = integers ? { edges: [first.begin, textOrNull(end)] } : {}
     states.push({ first: first.no, last: Number(no), state, ...edges })
     first = null
   }
@@ -229,5 +229,3 @@ export async function coverage(database: LedgerDatabase, key: TableKey): Promise
   const [count, last, nullKeys] = row
   return { any: Number(count ?? 0) > 0, last: Number(last ?? 0), nullKeys: Number(nullKeys ?? 0) > 0, ranges }
 }
-
-const whole = (value: SqlValue | undefined): bigint => BigInt(value == null ? 0 : String(value))

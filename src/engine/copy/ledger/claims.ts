@@ -14,6 +14,7 @@ import { COPY_LEASE_MS, type RunOwner, type TableKey } from './owner.ts'
 import { chunkColumns, chunkOf, IS_OWNED, NOT_QUARANTINED, OF_TABLE, ownerQuery, ownerValues } from './stored-chunk.ts'
 import type { StoredChunk } from './stored-chunk.ts'
 import { runStatement } from './statement.ts'
+import { textOrNull, bigintOf } from '../../../stores/common/cells.ts'
 
 /** Number of ids to read ahead if no index leads to the next chunk. */
 const READ_AHEAD = 200
@@ -376,8 +377,8 @@ function claimOf(row: SqlRow): Claim {
     range: readRange([kind ?? null, lo ?? null, hi ?? null, start ?? null, end ?? null]),
     fence: Number(fence),
     attempt: Number(attempt),
-    cursor: cursor == null ? null : String(cursor),
-    written: BigInt(String(written ?? 0)),
+    cursor: textOrNull(cursor),
+    written: bigintOf(written),
   }
 }
 

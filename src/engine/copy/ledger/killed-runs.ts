@@ -4,10 +4,10 @@
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { processStatusOf, type ProcessIdentity, type StoredIdentity } from '../../../shared/owner.ts'
-import type { SqlValue } from '../../../model/run/sql-port.ts'
 import { COPY_LEASE_MS, type RunOwner } from './owner.ts'
 import { COMPARED } from './stored-chunk.ts'
 import { runStatement } from './statement.ts'
+import { numberOrNull, textOrNull } from '../../../stores/common/cells.ts'
 
 export const KILLED_RUN = 'killed'
 export const KILLED_DETAIL = 'its program ended before it recorded a result'
@@ -73,11 +73,11 @@ export async function markKilled(database: LedgerDatabase, here: ProcessIdentity
   const killed = rows.filter(([, status, host, pid, machine, started, until, at]) => {
     const sign = {
       status: String(status),
-      host: host == null ? null : String(host),
-      pid: pid == null ? null : Number(pid),
-      machine: machine == null ? null : String(machine),
-      started: started == null ? null : String(started),
-      aliveUntil: until == null ? null : Number(until),
+      host: textOrNull(host),
+      pid: numberOrNull(pid),
+      machine: textOrNull(machine),
+      started: textOrNull(started),
+      aliveUntil: numberOrNull(until),
     }
     return livenessOf(sign, Number(at), here) === 'killed'
   })
@@ -86,12 +86,13 @@ export async function markKilled(database: LedgerDatabase, here: ProcessIdentity
     const [[chunk] = []] = await database.all(`SELECT CAST(${lastChunkOf(id)} AS ${types.castText})`)
     const sql = `UPDATE migration_runs SET status = ?, detail = ?, ended_ms = COALESCE(?, started_ms), rows_written = ${killedRunRows(id)},
                 alive_until = NULL WHERE run_id = ? AND status = 'running'`
-    await runStatement(database, sql, [KILLED_RUN, KILLED_DETAIL, lastSeenAt(whole(until), whole(chunk)), id])
+    await runStatement(database, sql, [
+      KILLED_RUN,
+      KILLED_DETAIL,
+      lastSeenAt(numberOrNull(until), numberOrNull(chunk)),
+      id,
+    ])
   }
-}
-
-function whole(value: SqlValue | undefined): number | null {
-  return value == null ? null : Number(value)
 }
 
 /** Heartbeat of the run: extends the time until which the run counts as alive. */

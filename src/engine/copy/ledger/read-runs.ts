@@ -12,6 +12,7 @@ import {
   SILENT_DETAIL,
 } from './killed-runs.ts'
 import type { SqlValue } from '../../../model/run/sql-port.ts'
+import { bigintOf, numberOrNull, textOrNull } from '../../../stores/common/cells.ts'
 
 export type RecordedCopyRun = {
   readonly id: string
@@ -83,11 +84,11 @@ export async function recordedCopyRuns(
     const [began, until, now] = row.slice(13)
     const sign = {
       status: String(status),
-      host: nullable(host),
-      pid: numberOf(pid),
-      machine: nullable(machine),
-      started: nullable(began),
-      aliveUntil: numberOf(until),
+      host: textOrNull(host),
+      pid: numberOrNull(pid),
+      machine: textOrNull(machine),
+      started: textOrNull(began),
+      aliveUntil: numberOrNull(until),
     }
     const life = livenessOf(sign, Number(now), here)
     const killed = life === 'killed'
@@ -101,11 +102,11 @@ export async function recordedCopyRuns(
       source: String(source ?? ''),
       target: String(target ?? ''),
       status: killed ? KILLED_RUN : sign.status,
-      startedMs: numberOf(started),
-      endedMs: (killed ? lastSeenAt(sign.aliveUntil, numberOf(lastChunk)) : null) ?? numberOf(ended),
-      exitCode: numberOf(code),
-      rows: whole(written ?? (await ask(killedRunRows(runId)))),
-      detail: killed ? KILLED_DETAIL : life === 'silent' ? SILENT_DETAIL : nullable(detail),
+      startedMs: numberOrNull(started),
+      endedMs: (killed ? lastSeenAt(sign.aliveUntil, numberOrNull(lastChunk)) : null) ?? numberOrNull(ended),
+      exitCode: numberOrNull(code),
+      rows: bigintOf(written ?? (await ask(killedRunRows(runId)))),
+      detail: killed ? KILLED_DETAIL : life === 'silent' ? SILENT_DETAIL : textOrNull(detail),
       host: sign.host === here.host ? null : sign.host,
     })
   }
@@ -122,8 +123,8 @@ export async function chunkCounts(database: LedgerDatabase, runId: bigint): Prom
   )
   return rows.map(([status, chunks, written]) => ({
     status: String(status),
-    chunks: whole(chunks),
-    rows: whole(written),
+    chunks: bigintOf(chunks),
+    rows: bigintOf(written),
   }))
 }
 
@@ -144,27 +145,15 @@ export async function recordedChunks(
   )
   return rows.map(([schema, table, no, status, first, last, lo, hi, written, attempts, code, error]) => ({
     table: schema === null || schema === '' ? String(table) : `${String(schema)}.${String(table)}`,
-    no: nullable(no) ?? '',
+    no: textOrNull(no) ?? '',
     status: String(status),
-    first: nullable(first),
-    last: nullable(last),
-    lo: nullable(lo),
-    hi: nullable(hi),
-    rows: whole(written),
+    first: textOrNull(first),
+    last: textOrNull(last),
+    lo: textOrNull(lo),
+    hi: textOrNull(hi),
+    rows: bigintOf(written),
     attempts: Number(attempts ?? 0),
-    code: nullable(code),
-    error: nullable(error),
+    code: textOrNull(code),
+    error: textOrNull(error),
   }))
-}
-
-function nullable(value: SqlValue | undefined): string | null {
-  return value == null ? null : String(value)
-}
-
-function numberOf(value: SqlValue | undefined): number | null {
-  return value == null ? null : Number(value)
-}
-
-function whole(value: SqlValue | undefined): bigint {
-  return BigInt(String(value ?? 0))
 }

@@ -3,6 +3,7 @@ import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { SqlValue } from '../../../model/run/sql-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { CLOSED } from './stored-chunk.ts'
+import { bigintOf, textOrNull, numberOrNull } from '../../../stores/common/cells.ts'
 
 export type FilledTable = {
   /** Rows in its chunks, counted when they were written. */
@@ -38,12 +39,12 @@ export async function filledTables(database: LedgerDatabase): Promise<ReadonlyMa
     rows.map(([schema, table, chunks, done, proved, written, last, source]) => [
       ledgerTableKey(schema, table),
       {
-        rows: whole(written),
-        chunks: whole(chunks),
-        done: whole(done),
-        proved: whole(proved),
-        lastMs: last == null ? null : Number(last),
-        source: source == null ? null : String(source),
+        rows: bigintOf(written),
+        chunks: bigintOf(chunks),
+        done: bigintOf(done),
+        proved: bigintOf(proved),
+        lastMs: numberOrNull(last),
+        source: textOrNull(source),
       },
     ]),
   )
@@ -69,8 +70,6 @@ export async function streamsByTable(database: LedgerDatabase): Promise<Readonly
 export function ledgerTableKey(schema: SqlValue | undefined, table: SqlValue | undefined): string {
   return JSON.stringify([schema == null ? '' : String(schema), String(table)])
 }
-
-const whole = (value: SqlValue | undefined): bigint => BigInt(value == null ? 0 : String(value))
 
 /**
  * Numbers of a table's unfinished chunks within a range of numbers, for read-only callers.

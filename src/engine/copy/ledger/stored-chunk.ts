@@ -6,6 +6,7 @@ import type { Statement } from '../../../model/run/ledger-port.ts'
 import type { SqlRow, SqlValue } from '../../../model/run/sql-port.ts'
 import { readRange } from './keys.ts'
 import type { RunOwner } from './owner.ts'
+import { bigintOf, textOrNull, numberOrNull } from '../../../stores/common/cells.ts'
 
 export type StoredChunk = Omit<Claim, 'written'> &
   TallyOfChunk & {
@@ -107,31 +108,29 @@ export function chunkOf(row: SqlRow): StoredChunk {
     machine,
     started,
   ] = row.slice(13)
-  const whole = (value: SqlValue | undefined): bigint => BigInt(String(value ?? 0))
-  const text = (value: SqlValue | undefined): string | null => (value == null ? null : String(value))
   return {
     id: Number(id),
     no: Number(no ?? 0),
     range: readRange([kind ?? null, lo ?? null, hi ?? null, start ?? null, end ?? null]),
-    status: status === 'failed' && code === QUARANTINE_CODE && whole(aside) > 0n ? 'completed' : String(status),
-    read: whole(read),
-    written: whole(written),
-    quarantined: whole(aside),
-    records: whole(records),
-    cursor: text(cursor),
+    status: status === 'failed' && code === QUARANTINE_CODE && bigintOf(aside) > 0n ? 'completed' : String(status),
+    read: bigintOf(read),
+    written: bigintOf(written),
+    quarantined: bigintOf(aside),
+    records: bigintOf(records),
+    cursor: textOrNull(cursor),
     holder: storedLeaseOwner([owner ?? null, host ?? null, pid ?? null, machine ?? null, started ?? null]),
-    session: text(session),
+    session: textOrNull(session),
     fence: Number(fence ?? 0),
     attempt: Number(attempt ?? 0),
-    proof: text(proof),
-    error: text(error),
-    errorCode: text(code),
-    view: text(view),
-    sourceSum: text(sourceSum),
-    skipped: whole(skipped),
-    bytes: whole(bytes),
-    surplus: surplus == null ? null : whole(surplus),
-    runId: runId == null ? null : whole(runId),
-    completedMs: completed == null ? null : Number(completed),
+    proof: textOrNull(proof),
+    error: textOrNull(error),
+    errorCode: textOrNull(code),
+    view: textOrNull(view),
+    sourceSum: textOrNull(sourceSum),
+    skipped: bigintOf(skipped),
+    bytes: bigintOf(bytes),
+    surplus: surplus == null ? null : bigintOf(surplus),
+    runId: runId == null ? null : bigintOf(runId),
+    completedMs: numberOrNull(completed),
   }
 }

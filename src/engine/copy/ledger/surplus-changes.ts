@@ -8,6 +8,7 @@ import { makeLateTable } from './late-tables.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { TableKey } from './owner.ts'
 import { CLOSED } from './stored-chunk.ts'
+import { numberOrNull } from '../../../stores/common/cells.ts'
 
 const TABLE = 'schema_name = ? AND table_name = ?'
 /** Changes undone in one transaction. */
@@ -135,5 +136,5 @@ export async function lastChanges(
     `SELECT checkpoint_id, MAX(changed_ms) FROM migration_surplus_changes WHERE ${TABLE} AND undone_ms IS NULL GROUP BY checkpoint_id`,
     [schema, name],
   )
-  return new Map(rows.map(([chunk, at]) => [chunk == null ? null : Number(chunk), Number(at)]))
+  return new Map(rows.map(([chunk, at]) => [numberOrNull(chunk), Number(at)]))
 }

@@ -3,10 +3,15 @@ import { tableText, type Column, type TableSpec } from '../../../model/copy/colu
 import { SluiceError } from '../../../shared/errors.ts'
 
 /** The column of exactly this name. @throws SluiceError BAD_FLAG if the table has no such column */
-export function columnNamed(table: TableSpec, name: string): Column {
+export function columnNamed(table: TableSpec, name: string, option?: string): Column {
   const column = table.columns.find((one) => one.name === name)
-  if (column !== undefined) return column
-  throw new SluiceError('BAD_FLAG', `${tableText(table.table)} has no column ${name}`, {
+  if (column === undefined) throw noColumn(table, name, option)
+  return column
+}
+
+function noColumn(table: TableSpec, name: string, option?: string): SluiceError {
+  const from = option === undefined ? '' : `, which ${option} names`
+  return new SluiceError('BAD_FLAG', `${tableText(table.table)} has no column ${name}${from}`, {
     hint: `its columns are ${columnsOf(table)}`,
   })
 }
@@ -27,11 +32,7 @@ export function refuseUnknownAccepted(sources: readonly TableSpec[], named: read
   const unknown = named.find((name) => !sources.some((source) => acceptedColumn(source, name) !== null))
   const [only, ...others] = sources
   if (unknown === undefined || only === undefined) return
-  if (others.length === 0) {
-    throw new SluiceError('BAD_FLAG', `${tableText(only.table)} has no column ${unknown}, which --accept-lossy names`, {
-      hint: `its columns are ${columnsOf(only)}`,
-    })
-  }
+  if (others.length === 0) throw noColumn(only, unknown, '--accept-lossy')
   const has = sources.slice(0, 5).map((source) => `${tableText(source.table)} has ${columnsOf(source)}`)
   throw new SluiceError(
     'BAD_FLAG',

@@ -26,11 +26,11 @@ export class ChunkCoverage {
   add({ id, range }: Pick<StoredChunk, 'id' | 'range'>): void {
     if (range.by !== 'key') return
     let stretch: AdjacentChunks = { after: range.after, through: range.through, ids: this.#keepsIds ? [id] : [] }
-    const before = range.after === null ? undefined : this.#ends.get(text(range.after))
+    const before = range.after === null ? undefined : this.#ends.get(boundText(range.after))
     if (before !== undefined) stretch = this.#joined(before, stretch)
-    const behind = stretch.through === null ? undefined : this.#starts.get(text(stretch.through))
+    const behind = stretch.through === null ? undefined : this.#starts.get(boundText(stretch.through))
     if (behind !== undefined && behind !== stretch) stretch = this.#joined(stretch, behind)
-    const [start, end] = [text(stretch.after), text(stretch.through)]
+    const [start, end] = [boundText(stretch.after), boundText(stretch.through)]
     if (this.#starts.has(start) || this.#ends.has(end)) {
       this.#more.push(stretch)
       return
@@ -58,8 +58,8 @@ export class ChunkCoverage {
 
   #joined(first: AdjacentChunks, second: AdjacentChunks): AdjacentChunks {
     for (const one of [first, second]) {
-      if (this.#starts.get(text(one.after)) === one) this.#starts.delete(text(one.after))
-      if (this.#ends.get(text(one.through)) === one) this.#ends.delete(text(one.through))
+      if (this.#starts.get(boundText(one.after)) === one) this.#starts.delete(boundText(one.after))
+      if (this.#ends.get(boundText(one.through)) === one) this.#ends.delete(boundText(one.through))
     }
     const [most, fewer] = first.ids.length < second.ids.length ? [second.ids, first.ids] : [first.ids, second.ids]
     for (const id of fewer) most.push(id)
@@ -70,7 +70,10 @@ export class ChunkCoverage {
 /** True if the second chunk begins where the first one ends. */
 export function beginsWhereEnds({ range: before }: StoredChunk, { range }: StoredChunk): boolean {
   return (
-    before.by === 'key' && range.by === 'key' && before.through !== null && text(before.through) === text(range.after)
+    before.by === 'key' &&
+    range.by === 'key' &&
+    before.through !== null &&
+    boundText(before.through) === boundText(range.after)
   )
 }
 
@@ -118,6 +121,6 @@ function compareBounds(a: bigint | null, b: bigint | null): number {
   return a < b ? -1 : 1
 }
 
-function text(bound: KeyBound | null): string {
+export function boundText(bound: KeyBound | null): string {
   return bound === null ? '' : JSON.stringify(bound)
 }

@@ -5,7 +5,7 @@
 import type { PeriodMark, PeriodOptions, TimeRange } from '../../../model/copy/period-marks.ts'
 import type { KeyBound, Range } from '../../../model/copy/range.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { KeyRange, AdjacentChunks } from './covered.ts'
+import { boundText, type KeyRange, type AdjacentChunks } from './covered.ts'
 
 /** @property at index among all periods of the table, by time */
 export type PeriodRange = { readonly at: number; readonly mark: PeriodMark; readonly range: KeyRange }
@@ -51,13 +51,13 @@ function periodAt(parts: readonly PeriodRange[], partition: string): number {
  */
 export function gapsOfPeriods(options: PeriodOptions, stretches: readonly AdjacentChunks[]): readonly KeyRange[] {
   const parts = periodParts(options)
-  const starts = new Map(stretches.map((one) => [textOf(one.after), one]))
+  const starts = new Map(stretches.map((one) => [boundText(one.after), one]))
   const gaps = new Map<number, KeyRange>()
   let used = 0
   for (let at = 0; at < parts.length;) {
     const part = parts[at]
     if (part === undefined) break
-    const stretch = starts.get(textOf(part.range.after))
+    const stretch = starts.get(boundText(part.range.after))
     if (stretch === undefined) {
       gaps.set(at, part.range)
       at++
@@ -68,7 +68,7 @@ export function gapsOfPeriods(options: PeriodOptions, stretches: readonly Adjace
       at = parts.length
       continue
     }
-    const end = parts.findIndex(({ range }) => textOf(range.after) === textOf(stretch.through))
+    const end = parts.findIndex(({ range }) => boundText(range.after) === boundText(stretch.through))
     if (end > at) {
       at = end
       continue
@@ -88,7 +88,7 @@ export function gapsOfPeriods(options: PeriodOptions, stretches: readonly Adjace
 export function partsOfRange(parts: readonly PeriodRange[], range: Range): readonly PeriodRange[] {
   if (range.by !== 'key') return []
   const { after, through } = range
-  const same = parts.find((part) => textOf(part.range.after) === textOf(after))
+  const same = parts.find((part) => boundText(part.range.after) === boundText(after))
   const first = same ?? (after === null ? parts[0] : partOf(parts, after))
   const last = through === null ? parts.at(-1) : partOf(parts, through)
   if (first === undefined || last === undefined) return []
@@ -136,10 +136,6 @@ function sortable(text: string): string {
   if (text === '-infinity' || text.endsWith(' BC')) return '!'
   const year = text.indexOf('-')
   return `${text.slice(0, year).padStart(7, '0')}${text.slice(year)}`
-}
-
-function textOf(bound: KeyBound | null): string {
-  return bound === null ? '' : JSON.stringify(bound)
 }
 
 function damaged(): SluiceError {

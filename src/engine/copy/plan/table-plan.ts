@@ -22,6 +22,7 @@ import { timedCollections } from './row-losses.ts'
 import { noRange, sortAlike } from './sorts-alike.ts'
 import type { TableOptions, Verify } from './table-options.ts'
 import { sameFamily, titlesOf } from '../../run/systems.ts'
+import { columnNamed } from './column-named.ts'
 
 const BY_ROWS: readonly (readonly [below: bigint, size: number])[] = [
   [100_000n, 10_000],
@@ -249,7 +250,7 @@ export function recommendedChunkRows(rows: bigint, bytes: bigint): number {
 /** The table with the key that `--key` names. @throws SluiceError BAD_FLAG for a column that the table does not have */
 export function withKey(table: TableSpec, key: readonly string[] | undefined): TableSpec {
   if (key === undefined) return table
-  for (const name of key) columnOf(table, name, '--key')
+  for (const name of key) columnNamed(table, name, '--key')
   const { nullsEqual: _nullsEqual, ...rest } = table
   return { ...rest, key, primary: false }
 }
@@ -294,22 +295,14 @@ function refuseNewKey({ table, key, columns }: TableSpec, to: CopyStore): void {
     throw refused(`${json.name}, which is json`, 'this system cannot index the type json')
 }
 
-function columnOf(table: TableSpec, name: string, flag: string): Column {
-  const column = table.columns.find((one) => one.name === name)
-  if (column !== undefined) return column
-  throw new SluiceError('BAD_FLAG', `${tableText(table.table)} has no column ${name}, which ${flag} names`, {
-    hint: `its columns are ${table.columns.map((one) => one.name).join(', ')}`,
-  })
-}
-
 function chosenColumns(source: TableSpec, found: TableSpec | null, options: TableOptions): readonly Column[] {
-  for (const name of options.rename.keys()) columnOf(source, name, '--rename')
-  for (const name of options.acceptLossy) columnOf(source, name, '--accept-lossy')
+  for (const name of options.rename.keys()) columnNamed(source, name, '--rename')
+  for (const name of options.acceptLossy) columnNamed(source, name, '--accept-lossy')
   const isWritten = (column: Column): boolean => column.generated !== true || isCopiedAsValue(column, found, options)
   if (options.columns === undefined) return source.columns.filter(isWritten)
   const named = options.columns
   const made = source.columns.filter((column) => column.made !== undefined && !named.includes(column.name))
-  const wanted = [...named.map((name) => columnOf(source, name, '--columns')), ...made]
+  const wanted = [...named.map((name) => columnNamed(source, name, '--columns')), ...made]
   for (const name of source.key) {
     if (wanted.some((column) => column.name === name)) continue
     throw new SluiceError('BAD_FLAG', `--columns does not include ${name}, which is part of the key`, {

@@ -2,6 +2,7 @@
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
+import { textOrNull, numberOrNull } from '../../../stores/common/cells.ts'
 
 /**
  * `preparing`: slot and publication of the reverse stream are being created, no table is switched. `switched`: the
@@ -106,11 +107,11 @@ function rowOf(row: SqlRow): CutoverRow {
     publicTable: String(publicTable),
     takenTable: String(taken),
     oldTable: String(oldTable),
-    position: position == null ? null : String(position),
-    reversePosition: back == null ? null : String(back),
+    position: textOrNull(position),
+    reversePosition: textOrNull(back),
     tries: Number(tries ?? 0),
-    pauseMs: pause == null ? null : Number(pause),
-    switchedMs: at == null ? null : Number(at),
+    pauseMs: numberOrNull(pause),
+    switchedMs: numberOrNull(at),
     actor: String(actor ?? ''),
     isBetween: Number(between ?? 0) === 1,
   }

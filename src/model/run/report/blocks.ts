@@ -61,17 +61,26 @@ export function reportBlocks(report: RunReport): readonly ReportBlock[] {
   ]
 }
 
+function courseFacts(
+  run: Pick<LedgerPart, 'status' | 'exitCode' | 'startedAt' | 'endedAt'>,
+  why: string | null,
+): readonly (readonly [string, string | null])[] {
+  return [
+    ['status', run.status],
+    ['exit code', run.exitCode === null ? null : String(run.exitCode)],
+    ['why', why],
+    ['began', run.startedAt],
+    ['ended', run.endedAt],
+  ]
+}
+
 function ledgerBlocks(part: LedgerPart): readonly ReportBlock[] {
   const states = sums(part.tables.map(({ chunks }) => chunks))
   return [
     heading('The run in the ledger'),
     facts([
       ['operation', part.operation],
-      ['status', part.status],
-      ['exit code', part.exitCode === null ? null : String(part.exitCode)],
-      ['why', part.detail],
-      ['began', part.startedAt],
-      ['ended', part.endedAt],
+      ...courseFacts(part, part.detail),
       ['from', part.source],
       ['to', part.target],
       ['rows written', part.rows],
@@ -175,11 +184,7 @@ function catalogBlocks(part: CatalogPart): readonly ReportBlock[] {
     facts([
       ['command', part.command],
       ['about', part.subject],
-      ['status', part.status],
-      ['exit code', part.exitCode === null ? null : String(part.exitCode)],
-      ['why', part.error],
-      ['began', part.startedAt],
-      ['ended', part.endedAt],
+      ...courseFacts(part, part.error),
       ['by', `${part.actor} on ${part.host}`],
       ['sluice', part.tool],
     ]),
@@ -224,11 +229,7 @@ function queueBlocks(part: QueuePart): readonly ReportBlock[] {
     ),
     facts([
       ['operation', part.operation],
-      ['status', part.status],
-      ['exit code', part.exitCode === null ? null : String(part.exitCode)],
-      ['why', part.error],
-      ['began', part.startedAt],
-      ['ended', part.endedAt],
+      ...courseFacts(part, part.error),
       ['from', part.source],
       ['to', part.target],
       ['rows', part.rows],
@@ -292,11 +293,7 @@ function historyBlocks(part: BookPart): readonly ReportBlock[] {
     facts([
       ['operation', part.kind],
       ['about', part.about],
-      ['status', part.status],
-      ['exit code', part.exitCode === null ? null : String(part.exitCode)],
-      ['why', part.error],
-      ['began', part.startedAt],
-      ['ended', part.endedAt],
+      ...courseFacts(part, part.error),
       ['from', part.source],
       ['to', part.target],
       ['command', part.command],

@@ -3,6 +3,7 @@ import cassandra from 'cassandra-driver'
 import { bytesText } from '../../../model/copy/bytes-text.ts'
 import { decimalText } from './scalars.ts'
 import { timestampText } from './time-values.ts'
+import { doubleText } from '../../../model/copy/canonical.ts'
 
 /**
  * Text of a value, equal only for equal values of one type. Never throws: messages name values that cannot be
@@ -14,7 +15,7 @@ export function driverText(value: unknown): string {
     case 'string':
       return value
     case 'number':
-      return Object.is(value, -0) ? '-0' : String(value)
+      return doubleText(value)
     case 'object':
       return objectText(value)
     default:

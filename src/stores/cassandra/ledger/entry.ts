@@ -10,6 +10,7 @@ import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Statement } from '../../../model/run/ledger-port.ts'
 import type { SqlValue } from '../../../model/run/sql-port.ts'
+import { doubleText } from '../../../model/copy/canonical.ts'
 
 export type StoredEntry = {
   /** Milliseconds since the epoch by the clock of the cluster. */
@@ -93,12 +94,8 @@ function marked(value: SqlValue): Marked {
   if (value === null || typeof value === 'string') return value
   if (typeof value === 'bigint') return { n: value.toString() }
   if (typeof value === 'number')
-    return Number.isFinite(value) && !Object.is(value, -0) ? value : { f: numberText(value) }
+    return Number.isFinite(value) && !Object.is(value, -0) ? value : { f: doubleText(value) }
   return { b: Buffer.from(value).toString('base64') }
-}
-
-function numberText(value: number): string {
-  return Object.is(value, -0) ? '-0' : String(value)
 }
 
 function unmarked(value: Marked): SqlValue {

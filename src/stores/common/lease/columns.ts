@@ -6,7 +6,8 @@ import {
   type ProcessIdentity,
   type StoredIdentity,
 } from '../../../shared/owner.ts'
-import type { SqlRow, SqlValue } from '../../../model/run/sql-port.ts'
+import type { SqlRow } from '../../../model/run/sql-port.ts'
+import { textOrNull, numberOrNull } from '../cells.ts'
 
 /** Names of the columns of a lease. */
 export type LeaseColumns = {
@@ -52,8 +53,8 @@ const OLD_PLANNER = new RegExp(`^(.*)/(\\d+)/${UUID}$`)
 export function storedLeaseOwner(row: SqlRow): StoredOwner | null {
   const [id, host, pid, machine, started] = row
   if (id == null) return null
-  const stored = { id: String(id), host: textOf(host), pid: pid == null ? null : Number(pid) }
-  if (IS_ID.test(stored.id)) return { ...stored, machine: textOf(machine), started: textOf(started) }
+  const stored = { id: String(id), host: textOrNull(host), pid: numberOrNull(pid) }
+  if (IS_ID.test(stored.id)) return { ...stored, machine: textOrNull(machine), started: textOrNull(started) }
   // An older version does not write machine and start: their values belong to an earlier owner.
   const [, name = stored.host, number = stored.pid] = OLD_PLANNER.exec(stored.id) ?? []
   return { id: stored.id, host: name, pid: number === null ? null : Number(number), machine: null, started: null }
@@ -70,8 +71,4 @@ export function ownerStatus(holder: StoredOwner, me: ProcessIdentity & { readonl
  */
 export function endedOwnerId(holder: StoredOwner | null, me: Owner): string | null {
   return holder !== null && ownerStatus(holder, me) === 'ended' ? holder.id : null
-}
-
-function textOf(value: SqlValue | undefined): string | null {
-  return value == null ? null : String(value)
 }

@@ -1,6 +1,7 @@
 /** Untyped values as SQL literals: `7` is a whole number, `7.0` a floating point one, `'7'` a text, `x'37'` bytes. */
 import { hexDigits } from '../../../model/copy/bytes-text.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import { doubleText } from '../../../model/copy/canonical.ts'
 
 export type StoredValue = string | number | bigint | Uint8Array
 
@@ -10,7 +11,7 @@ export function literalOf(value: StoredValue): string {
   if (typeof value === 'string') return `'${value.replaceAll("'", "''")}'`
   if (typeof value === 'object') return `x'${hexDigits(value)}'`
   if (!Number.isFinite(value)) return value > 0 ? '9e999' : '-9e999'
-  const text = Object.is(value, -0) ? '-0' : String(value)
+  const text = doubleText(value)
   return /[.e]/.test(text) ? text : `${text}.0`
 }
 

@@ -5,6 +5,7 @@ import type { TimeExtent } from '../../../model/archive/values-port.ts'
 import type { SqlValue } from '../../../model/run/sql-port.ts'
 import type { MysqlSession } from '../session.ts'
 import { isNull, quoted, mysqlTableSql } from '../copy/names.ts'
+import { bigintOf } from '../../common/cells.ts'
 
 /** Zero dates such as 0000-00-00; they sort before all real dates. */
 const UNREAL = /^0000|^\d{4}-00|^\d{4}-\d\d-00/
@@ -27,14 +28,14 @@ export async function mysqlTimeExtent(session: MysqlSession, table: TableSpec, c
   const least = FIRST[column.type.kind]
   if (least !== undefined && String(found?.[0] ?? '').startsWith('0000')) {
     const [[count] = []] = await session.rows(`SELECT CAST(COUNT(*) AS CHAR) FROM ${from} WHERE ${name} < ${least}`)
-    unreal = BigInt(String(count ?? 0))
+    unreal = bigintOf(count)
     ;[found] = await session.rows(`${ends} WHERE ${name} >= ${least}`)
   }
   const [[nulls] = []] = column.nullable
     ? await session.rows(`SELECT CAST(COUNT(*) AS CHAR) FROM ${from} WHERE ${isNull(name)}`)
     : []
   const text = (value: SqlValue | undefined): string | null => (value == null ? null : canonical(column, String(value)))
-  const extent = { low: text(found?.[0]), high: text(found?.[1]), nulls: BigInt(String(nulls ?? 0)) }
+  const extent = { low: text(found?.[0]), high: text(found?.[1]), nulls: bigintOf(nulls) }
   return unreal === 0n ? extent : { ...extent, unreal }
 }
 

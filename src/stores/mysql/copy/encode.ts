@@ -8,7 +8,7 @@ import { bytesOfHex } from '../../../model/copy/bytes-text.ts'
 import type { ColumnType } from '../../../model/copy/column-type.ts'
 import type { Cell } from '../../../model/copy/rows.ts'
 import { isMembered, membersOf, zeroText } from '../../../model/copy/members.ts'
-import { canonicalCellText } from '../../../model/copy/canonical.ts'
+import { canonicalCellText, doubleText } from '../../../model/copy/canonical.ts'
 import { canonicalDecimal } from '../../../model/copy/decimal.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
 import type { WriteColumn } from '../../../model/copy/write-column.ts'
@@ -100,7 +100,7 @@ function shown(cell: Present): string {
 
 function text(cell: Present): string {
   if (typeof cell === 'string') return cell
-  if (typeof cell === 'number') return Object.is(cell, -0) ? '-0' : String(cell)
+  if (typeof cell === 'number') return doubleText(cell)
   throw new Unfit('bytes in a column of another type')
 }
 

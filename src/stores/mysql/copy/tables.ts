@@ -10,6 +10,7 @@ import { isDictionaryName, tablePattern, type NameTest } from './names.ts'
 import { isDated } from './printed-days.ts'
 import { baseTypeName, isByBytes, isHexed, isGeometry, mysqlColumnType } from './types.ts'
 import { groupBy } from '../../../shared/group-by.ts'
+import { numberOrNull, bigintOf, textOrNull } from '../../common/cells.ts'
 
 /** The server's own databases. */
 const OWN = new Set(['information_schema', 'mysql', 'performance_schema', 'sys'])
@@ -97,8 +98,8 @@ async function describe(
       identity: `${server}/${schema}/${name}@${String(created ?? '')}`,
       columns: known,
       ...chooseKey((indexes.get(name) ?? []).map(partOf), known),
-      rows: BigInt(String(rows ?? 0)),
-      bytes: BigInt(String(bytes ?? 0)),
+      rows: bigintOf(rows),
+      bytes: bigintOf(bytes),
       ...(partitioning === null ? {} : { partitioning }),
       ...(hides ? { hidesColumns: true } : {}),
     })
@@ -162,10 +163,10 @@ function columnOf(row: SqlRow, isJson: boolean, isMariadb: boolean): Column {
   const type = mysqlColumnType({
     base: isJson ? 'json' : baseTypeName(String(base)),
     native,
-    characters: number(characters),
-    precision: number(precision),
-    scale: number(scale),
-    fraction: number(fraction),
+    characters: numberOrNull(characters),
+    precision: numberOrNull(precision),
+    scale: numberOrNull(scale),
+    fraction: numberOrNull(fraction),
   })
   const identity = words.includes('auto_increment')
   // MariaDB reports NULL as the default of a nullable column.
@@ -198,7 +199,7 @@ function collationOf(base: SqlValue | undefined, collation: SqlValue | undefined
 function partOf([index, column, prefix, nullable, kind]: SqlRow): MysqlIndexPart {
   return {
     index: String(index),
-    column: column == null ? null : String(column),
+    column: textOrNull(column),
     whole: prefix == null && String(kind).toUpperCase() === 'BTREE',
     nullable: nullable === 'YES',
   }
@@ -209,10 +210,6 @@ function partitioningOf(row: SqlRow | undefined): string | null {
   if (method == null) return null
   const by = expression == null ? '' : ` (${String(expression).replaceAll(/[`"]/g, '')})`
   return `${String(method).toLowerCase()}${by}, ${String(partitions)} partitions`
-}
-
-function number(value: SqlValue | undefined): number | null {
-  return value == null ? null : Number(value)
 }
 
 function compare(a: string, b: string): number {

@@ -4,6 +4,7 @@ import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.t
 import type { SqlValue } from '../../../model/run/sql-port.ts'
 import { refuseForeignTracks } from '../../common/ledger-tables.ts'
 import { trackStatus, type TrackedRange, type TrackedRun, type TrackStore } from '../../../model/copy/track-port.ts'
+import { numberOrNull, textOrNull, bigintOf } from '../../common/cells.ts'
 
 /** Maximum number of rows in a statement, and of statements in a transaction. */
 const ROWS_A_STATEMENT = 100
@@ -51,10 +52,10 @@ export class PostgresTrack implements TrackStore {
       table,
       runId: BigInt(String(runId)),
       type: type === 'VALIDATE' ? 'VALIDATE' : 'MIGRATE',
-      previous: BigInt(String(previous ?? 0)),
-      started: timestampMs(started) ?? 0,
-      ended: timestampMs(ended),
-      info: info == null ? null : String(info),
+      previous: bigintOf(previous),
+      started: numberOrNull(started) ?? 0,
+      ended: numberOrNull(ended),
+      info: textOrNull(info),
       status: trackStatus(status),
     }))
   }
@@ -69,8 +70,8 @@ export class PostgresTrack implements TrackStore {
       low: BigInt(String(low)),
       high: BigInt(String(high)),
       status: trackStatus(status),
-      info: info == null ? null : String(info),
-      started: timestampMs(started),
+      info: textOrNull(info),
+      started: numberOrNull(started),
     }))
   }
 
@@ -123,10 +124,6 @@ export class PostgresTrack implements TrackStore {
 
 function epoch(column: string): string {
   return `CAST(FLOOR(EXTRACT(EPOCH FROM ${column}) * 1000) AS TEXT)`
-}
-
-function timestampMs(value: SqlValue | undefined): number | null {
-  return value == null ? null : Number(value)
 }
 
 function iso(ms: number | null): string | null {

@@ -3,6 +3,7 @@ import { bytesOfText } from '../../../model/copy/bytes-text.ts'
 import type { CustomTypesConfig } from 'pg'
 import { isoOfText } from '../../../shared/clock.ts'
 import type { SqlRow, SqlValue } from '../../../model/run/sql-port.ts'
+import { bufferOf } from '../../common/cells.ts'
 
 /** OIDs of types, from pg_type.dat; the same on every server. */
 const OID = {
@@ -46,13 +47,9 @@ export const QUERY_TYPES: CustomTypesConfig = {
 export function toPostgres(values: SqlRow): (null | string | Buffer)[] {
   return values.map((value) => {
     if (value === null || typeof value === 'string') return value
-    if (typeof value === 'object') return asBuffer(value)
+    if (typeof value === 'object') return bufferOf(value)
     return String(value)
   })
-}
-
-export function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
 function int8(text: string): number | bigint {

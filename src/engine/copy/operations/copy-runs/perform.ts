@@ -9,6 +9,7 @@ import { openCopyStore } from '../../open-stores.ts'
 import { onSide } from '../../sides.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
 import type { copyRuns, CopyRunsOperation } from './declaration.ts'
+import { totalOf } from '../../../../shared/plus.ts'
 
 type CopyRunsRun = RunOf<typeof copyRuns>
 
@@ -54,11 +55,10 @@ async function chunksOf(ledger: LedgerDatabase, runId: bigint, limit: number, ru
     })
   }
   const counts = await chunkCounts(ledger, runId)
-  const sum = (values: readonly bigint[]): bigint => values.reduce((all, one) => all + one, 0n)
   return {
     totals: {
-      chunks: dec(sum(counts.map(({ chunks }) => chunks))),
-      rows: dec(sum(counts.map(({ rows }) => rows))),
+      chunks: dec(totalOf(counts.map(({ chunks }) => chunks))),
+      rows: dec(totalOf(counts.map(({ rows }) => rows))),
       ...Object.fromEntries(counts.map(({ status, chunks }) => [status, dec(chunks)])),
     },
   }

@@ -9,16 +9,13 @@ import type { SourceView } from '../../../../model/copy/source-port.ts'
 import { derivedStore } from '../../../../stores/common/derived/index.ts'
 import { refusedForDeletion } from '../../again/delete-extra.ts'
 import { copiedTable } from '../../diff/copied-table.ts'
-import { CopiedTokens } from '../../diff/copied-tokens.ts'
 import { unexplainedCounts } from '../../diff/explained.ts'
 import { addOutcome, NO_OUTCOME, openOf, type DiffCounts } from '../../diff/outcome.ts'
 import { diffPlain } from '../../diff/plain-table.ts'
-import { DiffProgress } from '../../diff/progress.ts'
 import { diffRing } from '../../diff/ring-table.ts'
 import { DifferenceProcessor, type RepairContext, type ProcessOptions } from '../../diff/process-differences.ts'
 import { ComparedKeys } from '../../diff/compared-keys.ts'
 import { comparesLifetimes, findsByKey, type DiffSides } from '../../diff/sides.ts'
-import { trackDiff } from '../../diff/tracked.ts'
 import { begunPlans } from '../../ledger/begun-plans.ts'
 import { tableKeyOf, type RunOwner } from '../../ledger/owner.ts'
 import { RunLedger } from '../../ledger/runs.ts'
@@ -223,38 +220,10 @@ async function diffTable(
   const sides: DiffSides = { plan, source, target, signal: run.interrupt.abort, ...lifetimes, ...met }
   const reported = copied === null ? {} : { settled: copied.settled.bind(copied) }
   const processor = new DifferenceProcessor(settleOptions(operation), sides, { ...stores, ...reported }, run)
-  if (ring === null) {
-    const found = await diffPlain(operation, sides, extent, processor, copied, run)
-    await copied?.note()
-    return found
-  }
-  const { record, ranges } = await trackDiff(operation, one, ring, stores, run)
-  const progress = new DiffProgress(
-    tableText(plan.source.table),
-    { rows: extent.rows, estimated: !extent.exact, ranges: ranges.length },
-    run.emit,
-    run.clock,
-  )
-  try {
-    const { workers } = operation
-    const tokens = copied === null ? null : await CopiedTokens.of(copied, ring)
-    const found = await diffRing({
-      sides,
-      ring,
-      ranges,
-      workers,
-      processor,
-      progress,
-      record,
-      copied: tokens,
-      run,
-    })
-    await copied?.note()
-    processor.reportUnnamed(0)
-    return found
-  } finally {
-    await record?.end()
-  }
+  if (ring !== null) return await diffRing({ operation, table: one, ring, sides, processor, stores, copied, run })
+  const found = await diffPlain(operation, sides, extent, processor, copied, run)
+  await copied?.note()
+  return found
 }
 
 function settleOptions({ fix, limit, deleteExtra, ...operation }: DiffOperation): ProcessOptions {

@@ -25,6 +25,7 @@ import { deniedError } from './denied.ts'
 import { inspectMysqlPartitions } from './inspect.ts'
 import { foreseeMysqlPartitions, makeMysqlPartitions } from './make.ts'
 import { backquotedName } from '../../../../shared/sql-text.ts'
+import { bigintOf } from '../../../common/cells.ts'
 
 /**
  * In this mode the server accepts every existing table: columns may have zero dates as their default, and comments and
@@ -69,7 +70,7 @@ export class MysqlMaintenance implements MaintenanceStore {
         const [[rows] = []] = await session.command(
           `SELECT CAST(COUNT(*) AS CHAR) FROM ${backquotedTable(table)} PARTITION (${backquotedName(name.name)})`,
         )
-        counts.push(whole(rows))
+        counts.push(bigintOf(rows))
       }
       await session.command('COMMIT')
       return counts
@@ -99,8 +100,8 @@ export class MysqlMaintenance implements MaintenanceStore {
       const text = (end: SqlValue | undefined): string | null =>
         end == null ? null : `${String(end)}${isInstant ? '+00' : ''}`
       return {
-        spans: numbers.slice(0, -1).map(whole),
-        others: { from: text(low), to: text(high), rows: whole(numbers.at(-1)) },
+        spans: numbers.slice(0, -1).map(bigintOf),
+        others: { from: text(low), to: text(high), rows: bigintOf(numbers.at(-1)) },
       }
     })
   }
@@ -175,10 +176,6 @@ export class MysqlMaintenance implements MaintenanceStore {
 /** The bound without `+00`: our sessions are in UTC, and `timeCondition` expects times without an offset. */
 function plain(bound: string | null): string | null {
   return bound?.replace(/\+00$/, '') ?? null
-}
-
-function whole(value: SqlValue | undefined): bigint {
-  return BigInt(String(value ?? 0))
 }
 
 function anotherRun(table: string, where: string): SluiceError {

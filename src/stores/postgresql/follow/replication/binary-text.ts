@@ -6,6 +6,7 @@
 import { bytesText } from '../../../../model/copy/bytes-text.ts'
 import { eraDayText } from '../../../../model/run/civil-day.ts'
 import { broken, MOST_VALUE, pgoutputText, tooLarge } from './pgoutput.ts'
+import { doubleText } from '../../../../model/copy/canonical.ts'
 
 /** Text of a value between two offsets of a buffer. @throws SluiceError BAD_STREAM, VALUE_REFUSED */
 export type ValueText = (data: Buffer, start: number, end: number) => string
@@ -30,8 +31,8 @@ const TEXTS: ReadonlyMap<number, ValueText> = new Map<number, ValueText>([
   [1042, pgoutputText],
   [1043, pgoutputText],
   // float4, float8
-  [700, sized(4, (data, at) => floatText(data.readFloatBE(at)))],
-  [701, sized(8, (data, at) => floatText(data.readDoubleBE(at)))],
+  [700, sized(4, (data, at) => doubleText(data.readFloatBE(at)))],
+  [701, sized(8, (data, at) => doubleText(data.readDoubleBE(at)))],
   // date, time, timestamp, timestamptz
   [1082, sized(4, (data, at) => dateText(data.readInt32BE(at)))],
   [1083, sized(8, (data, at) => clockText(int64(data, at)))],
@@ -78,11 +79,6 @@ function jsonbText(data: Buffer, start: number, end: number): string {
 function uuidText(data: Buffer, at: number): string {
   const hex = data.toString('hex', at, at + 16)
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
-}
-
-/** The server may spell the number in another way, but any server reads the same number from this text. */
-function floatText(value: number): string {
-  return Object.is(value, -0) ? '-0' : String(value)
 }
 
 function int64Text(data: Buffer, at: number): string {
