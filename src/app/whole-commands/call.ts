@@ -104,7 +104,8 @@ function steeredAt(text: string, start: number): readonly CommandWord[] {
   }))
 }
 
-function flagValue({ raw, start, end }: CommandWord): CommandWord {
+/** The value of `--flag=VALUE`. */
+export function flagValue({ raw, start, end }: CommandWord): CommandWord {
   const equals = raw.indexOf('=') + 1
   return { raw: raw.slice(equals), start: start + equals, end }
 }

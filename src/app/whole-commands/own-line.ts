@@ -1,6 +1,6 @@
 /** Parses the printed command line of a run: all words of the line belong to the command, in any order. */
 import { actionsOf } from '../operations/facts.ts'
-import type { WrittenCall, CommandWord } from './call.ts'
+import { flagValue, type WrittenCall, type CommandWord } from './call.ts'
 import { GLOBAL_OPTIONS, needsValue } from '../../engine/run/operations/global-options.ts'
 import { callable, hasValue, narrowed, type Callable } from './options.ts'
 
@@ -70,9 +70,4 @@ function split(words: readonly CommandWord[], { takes }: Callable): Pick<Written
     flags.set(known, [...(flags.get(known) ?? []), option !== undefined && !hasValue(option) ? null : value])
   }
   return { flags, operands }
-}
-
-function flagValue({ raw, start, end }: CommandWord): CommandWord {
-  const at = raw.indexOf('=') + 1
-  return { raw: raw.slice(at), start: start + at, end }
 }

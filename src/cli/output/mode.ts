@@ -28,36 +28,29 @@ export function inCi(env: ModeInput['env']): boolean {
  */
 export function chooseMode(input: ModeInput): FrontendMode {
   if (input.tui) {
-    const against = input.json
-      ? '--json'
-      : input.ci
-        ? '--ci'
-        : input.quiet
-          ? '--quiet'
-          : input.input
-            ? null
-            : '--no-input'
-    if (against !== null) {
-      throw exclusive('--tui', against)
-    }
-    if (!input.stdinTTY || !input.stdoutTTY) {
-      throw new SluiceError(
-        'BAD_FLAG',
-        `--tui needs a terminal, and ${input.stdinTTY ? 'stdout' : 'stdin'} is not a terminal`,
-        {
-          hint: 'run it in a terminal without pipes or redirections, or remove --tui to get text',
-        },
-      )
-    }
-    if (input.env['TERM'] === 'dumb') {
-      throw new SluiceError('BAD_FLAG', '--tui needs a terminal that can move its cursor, and TERM is dumb', {
-        hint: 'set TERM to the type of your terminal, such as xterm-256color, or remove --tui to get text',
-      })
-    }
+    refuseTui(input)
     return 'tui'
   }
   if (input.json) return 'json'
   if (input.ci || input.quiet || !input.input) return 'text'
   if (!input.stdinTTY || !input.stdoutTTY) return 'text'
   return input.env['TERM'] === 'dumb' || inCi(input.env) ? 'text' : 'tui'
+}
+
+function refuseTui({ json, ci, quiet, input, stdinTTY, stdoutTTY, env }: ModeInput): void {
+  const flags = { '--json': json, '--ci': ci, '--quiet': quiet, '--no-input': !input }
+  const against = Object.entries(flags).find(([, isGiven]) => isGiven)
+  if (against !== undefined) throw exclusive('--tui', against[0])
+  if (!stdinTTY || !stdoutTTY) {
+    throw new SluiceError(
+      'BAD_FLAG',
+      `--tui needs a terminal, and ${stdinTTY ? 'stdout' : 'stdin'} is not a terminal`,
+      { hint: 'run it in a terminal without pipes or redirections, or remove --tui to get text' },
+    )
+  }
+  if (env['TERM'] === 'dumb') {
+    throw new SluiceError('BAD_FLAG', '--tui needs a terminal that can move its cursor, and TERM is dumb', {
+      hint: 'set TERM to the type of your terminal, such as xterm-256color, or remove --tui to get text',
+    })
+  }
 }

@@ -1,14 +1,12 @@
 /** The two head lines and the foot line. */
 import { clockSpan, percent } from '../../render/screen-format.ts'
-import type { Line, Span } from '../draw/line.ts'
-import { line, lineWidth, span, spreadLine } from '../draw/line.ts'
+import { line, lineWidth, span, spreadLine, type Line, type Span } from '../draw/line.ts'
 import { clean, cutMiddle, width } from '../../render/screen-text.ts'
 import { declarationOf, sourceAndTarget, storeOf } from '../../app/operations/facts.ts'
 import type { Operation } from '../../app/operations/list.ts'
 import { marksOf } from '../draw/theme.ts'
 import { hints } from '../keymap/lookup.ts'
-import type { RunView } from '../run/run-view.ts'
-import { eta, runProgress } from '../run/run-view.ts'
+import { eta, runProgress, type RunView } from '../run/run-view.ts'
 import { activeRun, steeredRun, isCatalogUnreachable, openRun } from '../state/selectors.ts'
 import { openScreen, SCREENS } from '../screens/index.ts'
 import type { Prompt, State } from '../state/state.ts'
@@ -17,6 +15,9 @@ import { shownRun } from '../screens/queue/queue-open.ts'
 import { isFollowing } from '../screens/run/copy/copy-layout.ts'
 import { queueState } from '../screens/queue/view.ts'
 import { tabStrip } from './tab-strip.ts'
+
+/** Phases that are named behind what the run is doing. */
+const HALTING: ReadonlySet<RunView['phase']> = new Set(['paused', 'stopping', 'aborting'])
 
 /** `importing 63 % · 0:17`: the state of the run in words. */
 export function runState(run: RunView | undefined, now: number): string {
@@ -27,16 +28,8 @@ export function runState(run: RunView | undefined, now: number): string {
   const isStream = run.copy !== null && (run.copy.follow.last !== null || isFollowing(run))
   const doing =
     kind === 'copy' && run.plan === null ? 'planning the copy' : isStream && kind !== 'cutover' ? 'following' : named
-  const word =
-    run.phase === 'paused'
-      ? `${doing}, paused`
-      : run.phase === 'stopping'
-        ? `${doing}, stopping`
-        : run.phase === 'aborting'
-          ? `${doing}, aborting`
-          : run.copy?.throttle
-            ? `${doing}, throttled`
-            : doing
+  const how = HALTING.has(run.phase) ? run.phase : run.copy?.throttle ? 'throttled' : null
+  const word = how === null ? doing : `${doing}, ${how}`
   const done = isStream ? null : runProgress(run)
   if (done === null) return word
   const paused = run.copy?.tables.filter(({ state }) => state === 'paused').length ?? 0
