@@ -1,8 +1,6 @@
 /** Resolves column names in conditions. */
-import { predicateError, renderColumn } from '../model/lake/predicate.ts'
-import type { ColumnRef } from '../model/lake/predicate.ts'
-import { leafColumns, typeText } from './schema.ts'
-import type { Field, LeafColumn, StructType } from './schema.ts'
+import { predicateError, renderColumn, type ColumnRef } from '../model/lake/predicate.ts'
+import { leafColumns, typeText, type Field, type LeafColumn, type StructType } from './schema.ts'
 import { firstOf } from '../shared/first-of.ts'
 
 const NAMED_AT_MOST = 3

@@ -11,8 +11,7 @@ import type { ActionKind, ActionLine } from './actions.ts'
 import type { CommitFile } from './listing.ts'
 import { MAX_LINE, MultiLineObject, wholeLines } from './line-chunks.ts'
 import { logPathOf } from './log-path.ts'
-import { KINDS, parseAction } from './parse-action.ts'
-import type { ParseMode } from './parse-action.ts'
+import { KINDS, parseAction, type ParseMode } from './parse-action.ts'
 
 export { parseAction } from './parse-action.ts'
 

@@ -4,8 +4,7 @@ import { SluiceError } from '../shared/errors.ts'
 import type { LogStore } from '../model/lake/log-store.ts'
 import type { DeletionVectorDescriptor } from './actions.ts'
 import { resolveDataPath } from './paths.ts'
-import { readRoaring64 } from './roaring.ts'
-import type { RowSet } from './roaring.ts'
+import { readRoaring64, type RowSet } from './roaring.ts'
 import { decodeZ85, decodeZ85Uuid } from './z85.ts'
 
 const FILE_VERSION = 1

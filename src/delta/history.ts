@@ -4,8 +4,7 @@ import type { ActionKind, CommitInfoAction } from './actions.ts'
 import { readLog } from './commit-lines.ts'
 import type { CommitFile } from './listing.ts'
 import { logPathOf } from './log-path.ts'
-import { fileTimes, inCommitTimeOf } from './timestamps.ts'
-import type { CommitTime, InCommitRule } from './timestamps.ts'
+import { fileTimes, inCommitTimeOf, type CommitTime, type InCommitRule } from './timestamps.ts'
 
 export type CommitSummary = {
   readonly version: number

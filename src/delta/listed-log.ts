@@ -6,8 +6,7 @@ import { throwIfAborted } from '../shared/abort.ts'
 import { SluiceError } from '../shared/errors.ts'
 import type { LogStore } from '../model/lake/log-store.ts'
 import { readHint } from './last-checkpoint.ts'
-import { listLog } from './listing.ts'
-import type { CheckpointFiles, LogListing } from './listing.ts'
+import { listLog, type CheckpointFiles, type LogListing } from './listing.ts'
 import { segmentAt } from './segment.ts'
 
 /** What the caller needs: `newest` = the newest version only, `all` = also older versions and the history. */

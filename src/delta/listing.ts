@@ -2,8 +2,7 @@
 import { SluiceError } from '../shared/errors.ts'
 import { throwIfAborted } from '../shared/abort.ts'
 import type { LogStore } from '../model/lake/log-store.ts'
-import { LOG_FOLDER, parseLogName, versionDigits } from './log-path.ts'
-import type { LogPath } from './log-path.ts'
+import { LOG_FOLDER, parseLogName, versionDigits, type LogPath } from './log-path.ts'
 
 /**
  * `size` in bytes, `modified` in ms since the epoch; both -1 if the listing was made without attributes. `stamp`

@@ -3,8 +3,7 @@ import type { LogAction, DeletionVectorDescriptor, TxnAction } from './actions.t
 import { eachScalar, jsonTokens } from '../model/lake/json-tokens.ts'
 import { duplicateName, MOST_NESTED_IN_LOG, countNames } from './duplicate-names.ts'
 import { textWithLoneSurrogate } from './lone-surrogates.ts'
-import { Fields, bad, isObject, shortText } from './action-fields.ts'
-import type { JsonObject, WhereText } from './action-fields.ts'
+import { Fields, bad, isObject, shortText, type JsonObject, type WhereText } from './action-fields.ts'
 
 /** `partial`: the checkpoint was read with few columns, so other fields may be absent. */
 export type ParseMode = 'whole' | 'partial'

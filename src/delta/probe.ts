@@ -5,11 +5,9 @@ import type { ParquetRows } from '../model/lake/parquet-rows.ts'
 import type { MetadataAction, ProtocolAction } from './actions.ts'
 import { readCrc } from './crc.ts'
 import { featureNames, readerRefusal } from './features.ts'
-import { listLog, incompleteNotes } from './listing.ts'
-import type { CheckpointFiles, CommitFile, LogListing } from './listing.ts'
+import { listLog, incompleteNotes, type CheckpointFiles, type CommitFile, type LogListing } from './listing.ts'
 import { logHistory } from './segment.ts'
-import { Snapshot } from './snapshot.ts'
-import type { TableCounts } from './snapshot.ts'
+import { Snapshot, type TableCounts } from './snapshot.ts'
 import { fileTimes, inCommitRule, inCommitTimeOf, readCommitInfo } from './timestamps.ts'
 
 export type TableFacts = {

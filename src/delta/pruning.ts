@@ -8,14 +8,10 @@
 import { NEGATED, predicateError, renderColumn } from '../model/lake/predicate.ts'
 import type { ColumnRef, Comparison, Condition, Literal, Predicate } from '../model/lake/predicate.ts'
 import { resolveColumn } from './columns.ts'
-import { parsePartitionValue } from './values/partition-values.ts'
-import type { PartitionValue } from './values/partition-values.ts'
-import { typeText } from './schema.ts'
-import type { LeafColumn, StructType } from './schema.ts'
-import { statsReader } from './stats.ts'
-import type { StatsPieces } from './stats.ts'
-import { columnChecks, likeCheck } from './values/checks.ts'
-import type { ValueCheck, ColumnChecks } from './values/checks.ts'
+import { parsePartitionValue, type PartitionValue } from './values/partition-values.ts'
+import { typeText, type LeafColumn, type StructType } from './schema.ts'
+import { statsReader, type StatsPieces } from './stats.ts'
+import { columnChecks, likeCheck, type ValueCheck, type ColumnChecks } from './values/checks.ts'
 
 /** `partitionValues` of an add, keyed by physical names. */
 export type DeltaPartitionValues = Readonly<Record<string, string | null>>

@@ -1,8 +1,7 @@
 /** Translates `--where` to a test with the same result in database and Parquet files; refuses other conditions. */
 import type { ArchivedTable } from '../ledger/record.ts'
 import type { RowTest } from '../../model/archive/row-test.ts'
-import { NEGATED } from '../../model/lake/condition.ts'
-import type { Comparison, Condition, Literal, Predicate } from '../../model/lake/condition.ts'
+import { NEGATED, type Comparison, type Condition, type Literal, type Predicate } from '../../model/lake/condition.ts'
 import { normalizer } from '../../model/copy/canonical.ts'
 import type { Column, ColumnType, TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'

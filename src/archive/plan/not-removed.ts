@@ -7,7 +7,7 @@ import {
   wholeRequest,
   type ArchiveContext,
 } from '../steps/context.ts'
-import type { ArchiveFinding } from '../steps/find-damage.ts'
+import { differing, type ArchiveFinding } from '../steps/find-damage.ts'
 import { proofOver } from '../steps/prove.ts'
 import { attachedPartition } from '../steps/detached-table.ts'
 import { NO_PARTITION } from './missing-partitions.ts'
@@ -15,7 +15,6 @@ import type { ArchivedPartition } from '../ledger/record.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { equalDigests, type Digest } from '../../model/copy/rows.ts'
 import { fileColumns } from '../types/fit.ts'
-import { differing } from '../steps/find-damage.ts'
 
 /**
  * Compares the rows of a partition in the source with their proof.

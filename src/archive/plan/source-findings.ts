@@ -5,7 +5,7 @@ import type { ArchiveContext } from '../steps/context.ts'
 import { attachedByHand } from '../steps/detached-table.ts'
 import { restoreCommand } from '../steps/refusals.ts'
 import type { RowsPlace } from '../steps/rows-now.ts'
-import type { ArchiveFinding } from '../steps/find-damage.ts'
+import { differing, type ArchiveFinding } from '../steps/find-damage.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { surplusText } from '../../model/archive/surplus-text.ts'
@@ -20,7 +20,6 @@ import { detachedGone } from './detached-gone.ts'
 import { missingDetail, missingPartitions } from './missing-partitions.ts'
 import { compareRemaining } from './not-removed.ts'
 import { countText } from '../../shared/figures.ts'
-import { differing } from '../steps/find-damage.ts'
 
 /**
  * Counts the rows of periods. Compares them by key if that is cheap (`PeriodState`), or if their number or checksum is

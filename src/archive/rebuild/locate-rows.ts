@@ -2,7 +2,7 @@
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { partitionCondition, type ArchiveContext } from '../steps/context.ts'
 import { nativePartitions } from '../steps/detached-table.ts'
-import type { ArchiveFinding } from '../steps/find-damage.ts'
+import { differing, type ArchiveFinding } from '../steps/find-damage.ts'
 import { rowsNow, rowsNowText, type FindLate, type RowsNow } from '../steps/rows-now.ts'
 import { proofOf } from '../steps/detach-and-drop.ts'
 import { equalDigests, type Digest } from '../../model/copy/rows.ts'
@@ -10,7 +10,6 @@ import { nullOn } from '../../shared/errors.ts'
 import type { NativePartition, NativePartitions } from '../../model/archive/port.ts'
 import { digestNow, expectedNow } from '../plan/not-removed.ts'
 import { columnNamed } from '../../engine/copy/plan/column-named.ts'
-import { differing } from '../steps/find-damage.ts'
 
 /** `accepted`: the partition if the user accepts the difference; absent if it cannot be accepted. */
 export type FoundPartition =

@@ -5,10 +5,9 @@ import { filesState, type FilesState } from '../steps/files-state.ts'
 import { proveInPlace } from '../steps/prove.ts'
 import { rowsNow, rowsNowText, type RowsNow, type RowsPlace } from '../steps/rows-now.ts'
 import { proofOf } from '../steps/step-end.ts'
-import type { ArchiveFinding } from '../steps/find-damage.ts'
+import { differing, type ArchiveFinding } from '../steps/find-damage.ts'
 import { asSluiceError, nullOn } from '../../shared/errors.ts'
 import { detachedResult, remainingResult, type RebuildContext } from './locate-rows.ts'
-import { differing } from '../steps/find-damage.ts'
 
 /**
  * A partition without files in the newest version.

@@ -3,8 +3,7 @@
  * that older files stay readable; column mapping connects this name with the column's name in the Delta table. Dropped
  * columns, and columns with an earlier type, keep their physical names permanently.
  */
-import type { Column, Expression, TableSpec } from '../../model/copy/column-type.ts'
-import { tableText } from '../../model/copy/column-type.ts'
+import { tableText, type Column, type Expression, type TableSpec } from '../../model/copy/column-type.ts'
 import type { ColumnNumbers, StoredColumn, StoredTable } from '../../model/archive/stored-column.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { folded, isFreeName } from './names.ts'

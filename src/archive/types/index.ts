@@ -1,6 +1,5 @@
 /** Maps the columns of a table to columns of an archive: types and names. */
-import type { TableSpec } from '../../model/copy/column-type.ts'
-import { tableText } from '../../model/copy/column-type.ts'
+import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import type { StoredTable } from '../../model/archive/stored-column.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { ruled } from './ruled.ts'

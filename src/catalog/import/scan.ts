@@ -1,6 +1,5 @@
 /** First pass over a range of commits: finds where keys are added or removed, and the last protocol and metadata. */
-import type { HashPair } from '../../shared/hash.ts'
-import { hashInto } from '../../shared/hash.ts'
+import { hashInto, type HashPair } from '../../shared/hash.ts'
 import type { LogStore } from '../../model/lake/log-store.ts'
 import type { ActionLine, MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import { readLog } from '../../delta/commit-lines.ts'

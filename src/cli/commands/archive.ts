@@ -5,8 +5,7 @@ import { givenFlag, given, givenList, givenText, requiredText } from '../parse/a
 import { requiredStore } from '../flags/copy-stores.ts'
 import { readHours } from '../flags/hours.ts'
 import { someTableArguments } from '../parse/table-words.ts'
-import { operate } from './command.ts'
-import type { Command } from './command.ts'
+import { operate, type Command } from './command.ts'
 
 const archive: Command = {
   request: (args, context) => {

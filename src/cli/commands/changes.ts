@@ -1,8 +1,7 @@
 /** changes: its flags. The two versions must be in ascending order. */
 import { SluiceError } from '../../shared/errors.ts'
 import { requiredCount, given, requiredText } from '../parse/arguments.ts'
-import { operate } from './command.ts'
-import type { Command } from './command.ts'
+import { operate, type Command } from './command.ts'
 
 const changes: Command = {
   request: (args, context) => {

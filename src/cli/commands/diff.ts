@@ -1,8 +1,7 @@
 /** diff: compares after a copy, and repairs. */
 import { SluiceError } from '../../shared/errors.ts'
 import { alertOf } from '../flags/alert-flags.ts'
-import { exclusive, requiredCount, givenFlag, given, givenList } from '../parse/arguments.ts'
-import type { Arguments } from '../parse/arguments.ts'
+import { exclusive, requiredCount, givenFlag, given, givenList, type Arguments } from '../parse/arguments.ts'
 import { requiredStore } from '../flags/copy-stores.ts'
 import { readSelection } from '../flags/copy-flags.ts'
 import type { CdmOptions } from '../cdm/options.ts'
@@ -10,8 +9,7 @@ import { readCassandra, readConstants, readExplodeMap, readRing, readTrack } fro
 import { streamDiffRequest } from '../flags/stream-diff.ts'
 import { runIdArgument } from '../flags/run-id.ts'
 import type { DiffOperation } from '../../engine/copy/operations/diff/declaration.ts'
-import { operate } from './command.ts'
-import type { Command, Request, RequestContext } from './command.ts'
+import { operate, type Command, type Request, type RequestContext } from './command.ts'
 
 /** The ledger of the target lists the repairs, so the source is not needed. */
 function undoRequest(runId: string, args: Arguments, { env, defaults }: RequestContext): Request {

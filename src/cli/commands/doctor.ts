@@ -2,8 +2,7 @@
 import { given, givenText } from '../parse/arguments.ts'
 import { isCopyUrl } from '../../engine/run/systems.ts'
 import { placeOr } from '../config/named-stores.ts'
-import { operate } from './command.ts'
-import type { Command } from './command.ts'
+import { operate, type Command } from './command.ts'
 
 const doctor: Command = {
   request: (args, context) => {

@@ -4,8 +4,7 @@ import { exclusive, givenFlag, givenText } from '../parse/arguments.ts'
 import { commandNamed } from '../parse/command-list.ts'
 import { requiredStore } from '../flags/copy-stores.ts'
 import { buildRequest } from '../parse/words.ts'
-import { operate } from './command.ts'
-import type { Command } from './command.ts'
+import { operate, type Command } from './command.ts'
 
 /** Flags that affect an active run; a report only reads the ledger. */
 const RUN_FLAGS = ['end', 'until-caught-up', 'until-equal', 'alert-exit'] as const

@@ -3,8 +3,7 @@ import { ACCESS_LEVELS, QUEUE_ROLES } from '../../engine/lake/operations/grants/
 import { SluiceError } from '../../shared/errors.ts'
 import { exclusive, givenFlag, givenText, requiredText } from '../parse/arguments.ts'
 import { chooseQueue } from '../flags/queue-choice.ts'
-import { operate } from './command.ts'
-import type { Command } from './command.ts'
+import { operate, type Command } from './command.ts'
 
 const grants: Command = {
   request: (args, { catalog, defaults, env }) => {

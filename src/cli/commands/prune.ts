@@ -1,11 +1,9 @@
 /** prune: drops old versions of tables from the catalog. */
 import { SluiceError } from '../../shared/errors.ts'
 import { alertOf } from '../flags/alert-flags.ts'
-import { exclusive, givenFlag, given, givenCount, givenText } from '../parse/arguments.ts'
-import type { Arguments } from '../parse/arguments.ts'
+import { exclusive, givenFlag, given, givenCount, givenText, type Arguments } from '../parse/arguments.ts'
 import { givenDuration } from '../flags/duration.ts'
-import { operate } from './command.ts'
-import type { Command } from './command.ts'
+import { operate, type Command } from './command.ts'
 import { tablesOrAllArgument } from '../parse/table-words.ts'
 
 /** Versions to keep. @throws SluiceError BAD_FLAG unless exactly one of the two flags is given */

@@ -1,11 +1,9 @@
 /** quarantine retry, and its older spelling retry-quarantine: rows that copies have quarantined. */
 import { alertOf } from '../flags/alert-flags.ts'
-import { given, givenText } from '../parse/arguments.ts'
-import type { Arguments } from '../parse/arguments.ts'
+import { given, givenText, type Arguments } from '../parse/arguments.ts'
 import { requiredStore, givenStoreUrl } from '../flags/copy-stores.ts'
 import { runIdArgument } from '../flags/run-id.ts'
-import { operate } from './command.ts'
-import type { Request, RequestContext } from './command.ts'
+import { operate, type Request, type RequestContext } from './command.ts'
 
 function retry(args: Arguments, { env, defaults }: RequestContext): Request {
   const to = requiredStore('to', args, defaults, env)

@@ -4,8 +4,7 @@ import { requiredCount, givenFlag, given, givenText } from '../parse/arguments.t
 import { requiredStore } from '../flags/copy-stores.ts'
 import { chooseQueue } from '../flags/queue-choice.ts'
 import { liveNotes } from '../runs/runs-here.ts'
-import { operate } from './command.ts'
-import type { Command } from './command.ts'
+import { operate, type Command } from './command.ts'
 
 const runs: Command = {
   request: (args, context) => {

@@ -3,8 +3,7 @@ import { requiredCount, given, givenList, givenText } from '../parse/arguments.t
 import { givenDuration } from '../flags/duration.ts'
 import { allStores } from '../config/named-stores.ts'
 import { chooseQueue } from '../flags/queue-choice.ts'
-import { operate } from './command.ts'
-import type { Command } from './command.ts'
+import { operate, type Command } from './command.ts'
 
 const worker: Command = {
   request: (args, { defaults, env }) => {

@@ -1,9 +1,7 @@
 /** Flags that every command accepts. */
 import type { Argv } from 'yargs'
-import { givenFlag, given, givenCount, givenText } from './arguments.ts'
-import type { Arguments } from './arguments.ts'
-import { chooseCatalog } from '../flags/catalog-choice.ts'
-import type { CatalogChoice } from '../flags/catalog-choice.ts'
+import { givenFlag, given, givenCount, givenText, type Arguments } from './arguments.ts'
+import { chooseCatalog, type CatalogChoice } from '../flags/catalog-choice.ts'
 import type { ConfigDefaults } from '../config/config.ts'
 import { allStores, noSuchStore, storeOr } from '../config/named-stores.ts'
 import { metricsOptions, type MetricsOptions } from '../flags/metrics-options.ts'

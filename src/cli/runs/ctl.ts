@@ -2,8 +2,7 @@
 import net from 'node:net'
 import path from 'node:path'
 import { noSuchLocalRun, refuseOtherOwner, removeDead } from '../../engine/run/socket-folder.ts'
-import { ERROR_CODES, SluiceError } from '../../shared/errors.ts'
-import type { ErrorCode } from '../../shared/errors.ts'
+import { ERROR_CODES, SluiceError, type ErrorCode } from '../../shared/errors.ts'
 import { suggested } from '../../shared/closest.ts'
 
 export type Setting = string | number | boolean | null | readonly string[]

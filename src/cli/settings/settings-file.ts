@@ -1,7 +1,6 @@
 /** `migrator_settings.yaml` of the parallel script for Cassandra. All keys are optional. */
 import { readFileSync } from 'node:fs'
-import { isAlias, isMap, isScalar, LineCounter, parseDocument } from 'yaml'
-import type { Node, Pair } from 'yaml'
+import { isAlias, isMap, isScalar, LineCounter, parseDocument, type Node, type Pair } from 'yaml'
 import type { ScriptSizes } from '../../model/copy/script-presets.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { closest } from '../../shared/closest.ts'

@@ -6,8 +6,7 @@ import type { ActionLine, AddAction } from '../actions.ts'
 import { declaredBy, REMOVED } from '../declared-text.ts'
 import { canonicalPath, dvId } from '../paths.ts'
 import { fileKey } from '../replay.ts'
-import type { LeafColumn, StructType } from '../schema.ts'
-import { leafColumns } from '../schema.ts'
+import { leafColumns, type LeafColumn, type StructType } from '../schema.ts'
 import { partitionDifferences, statsComparer, type DifferentValues } from '../values/same.ts'
 
 type LatestFileActions = { readonly path: string; readonly add: AddAction | null; readonly wasAdded: boolean }

@@ -1,6 +1,5 @@
 /** Checks partition values of a file against the partition columns of its table. */
-import type { Field, StructType } from '../schema.ts'
-import { typeText } from '../schema.ts'
+import { typeText, type Field, type StructType } from '../schema.ts'
 import { isKernelText, isPartitionText } from '../values/typed.ts'
 import type { Finding } from './finding.ts'
 

@@ -4,8 +4,7 @@
  */
 import { parseDate, parseTimestamp } from '../../model/lake/instant.ts'
 import type { LiteralValue } from '../../model/lake/predicate.ts'
-import { parsePartitionValue } from './partition-values.ts'
-import type { PartitionValue } from './partition-values.ts'
+import { parsePartitionValue, type PartitionValue } from './partition-values.ts'
 import type { DeltaType } from '../schema.ts'
 import { jsonStringText } from '../stats.ts'
 

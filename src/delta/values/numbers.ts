@@ -1,10 +1,8 @@
 /** Order and bounds of the numeric types. */
 import { INT64 } from '../../shared/int64.ts'
-import { compareExact, parseExactNumber } from '../../model/run/exact-number.ts'
-import type { ExactNumber } from '../../model/run/exact-number.ts'
+import { compareExact, parseExactNumber, type ExactNumber } from '../../model/run/exact-number.ts'
 import { parseDouble } from './partition-values.ts'
-import { bareText, compareOrdered, point, literalText } from './domains.ts'
-import type { Domain, LiteralPoint } from './domains.ts'
+import { bareText, compareOrdered, point, literalText, type Domain, type LiteralPoint } from './domains.ts'
 
 /** A safe integer if possible, otherwise an exact number. */
 type Numeric = number | ExactNumber

@@ -1,6 +1,5 @@
 /** Parses partition values (PROTOCOL.md, "Partition Value Serialization"): log texts to values of the column's type. */
-import { parseExactNumber } from '../../model/run/exact-number.ts'
-import type { ExactNumber } from '../../model/run/exact-number.ts'
+import { parseExactNumber, type ExactNumber } from '../../model/run/exact-number.ts'
 import { parseDate, parseTimestamp } from '../../model/lake/instant.ts'
 import type { DeltaType } from '../schema.ts'
 

@@ -1,8 +1,7 @@
 /** Parser of `--where`. */
 import { parseDate, parseTimestamp } from './instant.ts'
 import type { ColumnRef, Comparison, Condition, Literal, Predicate } from './condition.ts'
-import { predicateError, RESERVED, predicateTokens } from './predicate-lexer.ts'
-import type { PredicateToken } from './predicate-lexer.ts'
+import { predicateError, RESERVED, predicateTokens, type PredicateToken } from './predicate-lexer.ts'
 
 const COMPARISONS: Readonly<Record<string, Comparison>> = {
   '=': '=',

@@ -1,7 +1,6 @@
 /** The tables of the Cassandra Data Migrator in a keyspace. */
 import type { types } from 'cassandra-driver'
-import type { TrackedRange, TrackedRun, TrackStore } from '../../model/copy/track-port.ts'
-import { trackStatus } from '../../model/copy/track-port.ts'
+import { trackStatus, type TrackedRange, type TrackedRun, type TrackStore } from '../../model/copy/track-port.ts'
 import type { CassandraLink } from './connect.ts'
 import { createTable, refuseOtherColumns, type DeclaredTable } from './declared-table.ts'
 import { askingCassandra, type FailedAction } from './errors.ts'

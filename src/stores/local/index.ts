@@ -1,7 +1,6 @@
 /** A Delta log in a local folder; maps its file system errors to SluiceErrors. */
-import { closeSync, fstatSync, openSync, readSync, realpathSync, statSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readSync, realpathSync, statSync, type Dirent, type Stats } from 'node:fs'
 import { readdir } from 'node:fs/promises'
-import type { Dirent, Stats } from 'node:fs'
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { sourceGone } from '../../model/lake/missing-file.ts'

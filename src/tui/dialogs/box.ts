@@ -1,6 +1,5 @@
 /** The frame of a dialog. */
-import type { Line } from '../draw/line.ts'
-import { fit, span } from '../draw/line.ts'
+import { fit, span, type Line } from '../draw/line.ts'
 import { cutEnd, width } from '../../render/screen-text.ts'
 import { marksOf } from '../draw/theme.ts'
 import type { State } from '../state/state.ts'

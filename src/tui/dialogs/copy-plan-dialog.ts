@@ -2,12 +2,10 @@
 import { dependencyLines } from '../../model/copy/dependencies.ts'
 import type { CopyPlanLine } from '../../model/run/event.ts'
 import { bytes, clockSpan, shownCount, amount } from '../../render/screen-format.ts'
-import type { Line } from '../draw/line.ts'
-import { line } from '../draw/line.ts'
+import { line, type Line } from '../draw/line.ts'
 import { clean, wrap } from '../../render/screen-text.ts'
 import type { State } from '../state/state.ts'
-import type { Box, Of } from './box.ts'
-import { boxed } from './box.ts'
+import { boxed, type Box, type Of } from './box.ts'
 import { columnText } from '../screens/run/copy/texts.ts'
 
 /** Largest number of tables for which all columns are listed; with more tables, only lossy columns are. */

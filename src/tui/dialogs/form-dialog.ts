@@ -1,8 +1,7 @@
 /** A command as a form: options, description, command line, and its plan if there is space. */
 import type { FormOption } from '../../app/command-port.ts'
 import { redactUrl } from '../../shared/redact.ts'
-import type { Line } from '../draw/line.ts'
-import { block, chosen, columns, fit, line, rule, span } from '../draw/line.ts'
+import { block, chosen, columns, fit, line, rule, span, type Line } from '../draw/line.ts'
 import { clean, cutEnd, cutMiddle, padEnd, width, wrap } from '../../render/screen-text.ts'
 import { marksOf } from '../draw/theme.ts'
 import { isStartable, isTyped, optionUnder, typedText, type Form } from '../form/form.ts'
@@ -11,8 +10,7 @@ import { outputTone } from '../run/output.ts'
 import type { State } from '../state/state.ts'
 import { masked, shownAround } from '../draw/masked.ts'
 import { field } from '../state/text-field.ts'
-import type { Box, Of } from './box.ts'
-import { boxed } from './box.ts'
+import { boxed, type Box, type Of } from './box.ts'
 import { planRows } from './plan-rows.ts'
 
 /** The form over the full screen. */

@@ -2,13 +2,11 @@
  * Two help pages, made from the keymap: one with the keys that work now, one with all keys. Groups of the open screen
  * come first.
  */
-import type { KeyCommand } from '../keymap/bindings.ts'
+import { KEYMAP, type KeyCommand } from '../keymap/bindings.ts'
 import type { Binding, KeyGroup } from '../keymap/binding.ts'
-import { KEYMAP } from '../keymap/bindings.ts'
 import { shownKeyName, workingBindings } from '../keymap/lookup.ts'
 import { unavailableBindings } from '../keymap/reasons.ts'
-import type { Line } from '../draw/line.ts'
-import { block, fit, line, span } from '../draw/line.ts'
+import { block, fit, line, span, type Line } from '../draw/line.ts'
 import { padEnd, width } from '../../render/screen-text.ts'
 import type { State } from '../state/state.ts'
 import { openScreen } from '../screens/index.ts'

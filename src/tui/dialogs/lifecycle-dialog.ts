@@ -1,12 +1,10 @@
 /** Lifecycle phases of a table as a dialog, with a cursor on the commands. */
-import type { Line } from '../draw/line.ts'
-import { chosen, line, lineText, span } from '../draw/line.ts'
+import { chosen, line, lineText, span, type Line } from '../draw/line.ts'
 import { clean, cutMiddle } from '../../render/screen-text.ts'
 import { marksOf } from '../draw/theme.ts'
 import { chosenCommand, commandsOf, READING_LIFECYCLE, type LifecycleShown } from '../screens/tables/lifecycle-shown.ts'
 import type { State } from '../state/state.ts'
-import type { Box, Of } from './box.ts'
-import { boxed } from './box.ts'
+import { boxed, type Box, type Of } from './box.ts'
 import { lifecycleRows, lifecycleTitle, type LifecycleRow } from '../screens/tables/lifecycle.ts'
 
 const MOST_CELLS = 140

@@ -1,12 +1,10 @@
 /** Dialog with the plan of an import. */
 import type { PlanLine } from '../../model/run/event.ts'
 import { bytes, numberOf, amount, seconds } from '../../render/screen-format.ts'
-import type { Line } from '../draw/line.ts'
-import { line, span } from '../draw/line.ts'
+import { line, span, type Line } from '../draw/line.ts'
 import { clean, cutMiddle, padEnd, width, wrap } from '../../render/screen-text.ts'
 import type { State } from '../state/state.ts'
-import type { Box, Of } from './box.ts'
-import { WIDE, boxed } from './box.ts'
+import { WIDE, boxed, type Box, type Of } from './box.ts'
 
 function planLine(p: PlanLine, name: number): Line[] {
   const front = padEnd(cutMiddle(clean(p.table), name), name)

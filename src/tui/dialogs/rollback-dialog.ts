@@ -1,14 +1,12 @@
 /** The dialog that asks for the table name before a roll back. */
 import { amount } from '../../render/screen-format.ts'
-import type { Line } from '../draw/line.ts'
-import { line, span } from '../draw/line.ts'
+import { line, span, type Line } from '../draw/line.ts'
 import { clean, wrap } from '../../render/screen-text.ts'
 import { marksOf } from '../draw/theme.ts'
 import { knownValue } from '../state/selectors.ts'
 import type { State } from '../state/state.ts'
 import { around } from '../state/text-field.ts'
-import type { Box, Of } from './box.ts'
-import { WIDE, boxed } from './box.ts'
+import { WIDE, boxed, type Box, type Of } from './box.ts'
 
 /** Shows what a roll back removes, if it is safe, and the typed name. */
 export function rollbackBox(d: Of<'rollback'>, state: State): Box {

@@ -1,7 +1,6 @@
 /** Dialog with the plan of a command before it starts: lines of the plan, the name to type, and two buttons. */
 import { amount } from '../../render/screen-format.ts'
-import type { Line } from '../draw/line.ts'
-import { line, span } from '../draw/line.ts'
+import { line, span, type Line } from '../draw/line.ts'
 import { clean, cutMiddle, width, wrap } from '../../render/screen-text.ts'
 import { marksOf } from '../draw/theme.ts'
 import { outputTone } from '../run/output.ts'
@@ -9,8 +8,7 @@ import { activeRun } from '../state/selectors.ts'
 import { canGo, wantsName } from './start-dialog.ts'
 import type { State } from '../state/state.ts'
 import { around } from '../state/text-field.ts'
-import type { Box, Of } from './box.ts'
-import { boxed } from './box.ts'
+import { boxed, type Box, type Of } from './box.ts'
 import { isWide, planRows } from './plan-rows.ts'
 
 const MOST_CELLS = 140

@@ -1,8 +1,7 @@
 /** Generates docs/reference/KEYS.md from the keymap. */
 import { width } from '../../render/screen-text.ts'
-import type { KeyCommand } from './bindings.ts'
+import { KEYMAP, type KeyCommand } from './bindings.ts'
 import type { Binding } from './binding.ts'
-import { KEYMAP } from './bindings.ts'
 import { shownKeyName } from './lookup.ts'
 
 const escaped = (text: string): string => text.replaceAll('|', String.raw`\|`)

@@ -1,9 +1,8 @@
 /** Finds the command of a key, and the keys that work now. */
 import type { State } from '../state/state.ts'
 import { width } from '../../render/screen-text.ts'
-import type { KeyCommand } from './bindings.ts'
+import { KEYMAP, type KeyCommand } from './bindings.ts'
 import type { Binding } from './binding.ts'
-import { KEYMAP } from './bindings.ts'
 
 /** Display names of keys. */
 const SHOWN: Readonly<Record<string, string>> = {

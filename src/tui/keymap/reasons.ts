@@ -3,9 +3,8 @@ import { activeRun, comparison } from '../state/selectors.ts'
 import type { State } from '../state/state.ts'
 import { openScreen } from '../screens/index.ts'
 import { cursorRow } from '../screens/tables/tables-list.ts'
-import type { KeyCommand } from './bindings.ts'
+import { KEYMAP, type KeyCommand } from './bindings.ts'
 import type { Binding } from './binding.ts'
-import { KEYMAP } from './bindings.ts'
 import { workingBindings } from './lookup.ts'
 
 type Reason = (state: State) => string

@@ -3,9 +3,8 @@ import type { Event, TableStatus } from '../../model/run/event.ts'
 import { countDec, numberOf, seconds } from '../../render/screen-format.ts'
 import { foldFsck } from './fsck-fold.ts'
 import { isRunShownOn } from './run-screen.ts'
-import type { WorkerView, RunView } from './run-view.ts'
+import { bytesNow, doneNow, KEPT_SAMPLES, type WorkerView, type RunView } from './run-view.ts'
 import { KEPT } from '../../model/run/kept-events.ts'
-import { bytesNow, doneNow, KEPT_SAMPLES } from './run-view.ts'
 
 type Reported = Extract<Event, { type: 'run.summary' | 'chunks.summary' }>
 

@@ -8,8 +8,7 @@ import { asSluiceError, type SluiceError } from '../../shared/errors.ts'
 import type { Action, Loaded } from '../state/action.ts'
 import type { DataName, State } from '../state/state.ts'
 import type { Store } from '../state/store.ts'
-import type { Need } from './needs.ts'
-import { needs } from './needs.ts'
+import { needs, type Need } from './needs.ts'
 import { catalogError, WorkbenchReach, wholeError, type ShowFlash } from './reach.ts'
 
 /** Kinds of data that do not depend on the row under the cursor. */

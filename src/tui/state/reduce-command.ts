@@ -14,8 +14,7 @@ import {
   openedWorkers,
 } from '../screens/queue/reduce-queue.ts'
 import { activeRun, openRun, runRows } from './selectors.ts'
-import type { Prompt, State, Tab } from './state.ts'
-import { FILE_SORTS, NO_SELECTION, START, TABLE_SORTS, TABS } from './state.ts'
+import { FILE_SORTS, NO_SELECTION, START, TABLE_SORTS, TABS, type Prompt, type State, type Tab } from './state.ts'
 import { cursorIndex, cursorRow, visibleRows, type ListRow } from '../screens/tables/tables-list.ts'
 import { field } from './text-field.ts'
 

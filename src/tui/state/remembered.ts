@@ -1,9 +1,7 @@
 /** State that is saved for the next session on the same lake and catalog. It is read as untrusted input. */
-import type { RememberedStore } from '../screens/tables/listed-store.ts'
-import { freshStore } from '../screens/tables/listed-store.ts'
+import { freshStore, type RememberedStore } from '../screens/tables/listed-store.ts'
 import { openScreen, SCREENS } from '../screens/index.ts'
-import type { Screen, State, Tab, TableSort } from './state.ts'
-import { TABLE_SORTS, TABS } from './state.ts'
+import { TABLE_SORTS, TABS, type Screen, type State, type Tab, type TableSort } from './state.ts'
 import { cursorRow } from '../screens/tables/tables-list.ts'
 
 /** Maximum length of remembered texts, in characters: users do not type longer ones. */

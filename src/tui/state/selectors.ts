@@ -1,8 +1,7 @@
 /** Queries on the state that several views, reducers and conditions use. */
 import type { LoadState, DataName, DataValues, State } from './state.ts'
 import type { QuestionEvent } from '../../model/run/event.ts'
-import type { RunView } from '../run/run-view.ts'
-import { isRunning } from '../run/run-view.ts'
+import { isRunning, type RunView } from '../run/run-view.ts'
 import { matches } from '../screens/tables/tables-list.ts'
 import { isRunShownOn } from '../run/run-screen.ts'
 

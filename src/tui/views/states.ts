@@ -1,9 +1,7 @@
 /** States of a table as mark, word and tone. */
-import type { TableRow } from '../../model/lake/answers.ts'
-import type { Span } from '../draw/line.ts'
-import { span } from '../draw/line.ts'
+import { isInCatalog, type TableRow } from '../../model/lake/answers.ts'
+import { span, type Span } from '../draw/line.ts'
 import type { ThemeMarks } from '../draw/theme.ts'
-import { isInCatalog } from '../../model/lake/answers.ts'
 import { sparkline } from '../draw/bars.ts'
 import { amount } from '../../render/screen-format.ts'
 import type { State } from '../state/state.ts'

@@ -1,6 +1,5 @@
 /** Tab titles next to each other. If not all fit, the open one stays visible. */
-import type { Line, Span } from '../draw/line.ts'
-import { lineWidth, span } from '../draw/line.ts'
+import { lineWidth, span, type Line, type Span } from '../draw/line.ts'
 
 /**
  * @param tabs title of each tab, together with the gap next to it

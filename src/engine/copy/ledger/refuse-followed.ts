@@ -4,9 +4,8 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { tableOfKey, type TableKey } from './owner.ts'
-import { streamsInto } from './stream-lookup.ts'
+import { streamsInto, streamsIntoTables } from './stream-lookup.ts'
 import type { StreamRow } from './stream-row.ts'
-import { streamsIntoTables } from './stream-lookup.ts'
 
 /** Reason and hint for a refused action on a table of a stream. @param stream its id */
 type RefusalTexts = { readonly reason: string; readonly hint: (stream: string) => string }

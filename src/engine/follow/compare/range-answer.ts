@@ -1,9 +1,8 @@
 /** Result of the comparison of one range, and the sum of a table's ranges. */
 import { addChecksums, checksumText } from '../../../model/copy/row-hash.ts'
 import type { Range } from '../../../model/copy/range.ts'
-import type { CompareProgress } from '../../copy/diff/compare.ts'
+import { compareRange, type CompareProgress } from '../../copy/diff/compare.ts'
 import type { RowDifference } from '../../copy/diff/difference.ts'
-import { compareRange } from '../../copy/diff/compare.ts'
 import type { DiffSides } from '../../copy/diff/sides.ts'
 
 /** Maximum number of differences that one comparison of a range lists and repairs; the next one finds further ones. */

@@ -1,7 +1,6 @@
 /** `performance-compare`: asks files and SQL the same questions, and compares every answer. */
 import { createHash } from 'node:crypto'
-import type { Emit, QuestionEvent } from '../../../model/run/event.ts'
-import { dec } from '../../../model/run/event.ts'
+import { dec, type Emit, type QuestionEvent } from '../../../model/run/event.ts'
 import type { LogStore } from '../../../model/lake/log-store.ts'
 import type { ParquetRows } from '../../../model/lake/parquet-rows.ts'
 import { throwIfAborted, type Interrupt } from '../../../shared/abort.ts'

@@ -1,6 +1,5 @@
 /** Opens deletion vectors and data files, several at a time, and reports what is wrong with them. */
-import type { DeletionVector } from '../../../delta/deletion-vector.ts'
-import { readVectorAt } from '../../../delta/deletion-vector.ts'
+import { readVectorAt, type DeletionVector } from '../../../delta/deletion-vector.ts'
 import type { Finding } from '../../../delta/fsck/finding.ts'
 import { numRecordsOf } from '../../../delta/stats.ts'
 import type { Footer, FileFault, ParquetFooters } from '../../../model/lake/parquet-footers.ts'

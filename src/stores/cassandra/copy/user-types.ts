@@ -1,6 +1,5 @@
 /** User-defined types of a keyspace, which must exist before a table with them can be created. */
-import type { CqlField, CqlType } from './types.ts'
-import { cqlText } from './types.ts'
+import { cqlText, type CqlField, type CqlType } from './types.ts'
 import { cassandraTableName } from './names.ts'
 import type { UserType } from '../../../model/copy/column-type.ts'
 import { quotedName } from '../../../shared/sql-text.ts'

@@ -1,6 +1,5 @@
 /** MySQL and MariaDB as the database of a copy's ledger. */
-import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
-import { LEDGER_IDLE_MS } from '../../../model/run/ledger-port.ts'
+import { LEDGER_IDLE_MS, type LedgerDatabase, type Statement } from '../../../model/run/ledger-port.ts'
 import { REPEATABLE, type SqlRow } from '../../../model/run/sql-port.ts'
 import { charsetSql, tableEnd } from '../charset.ts'
 import type { MysqlConfig } from '../config.ts'

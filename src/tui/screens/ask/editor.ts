@@ -1,6 +1,5 @@
 /** The statement as lines, with the caret visible. */
-import type { Line, Span } from '../../draw/line.ts'
-import { fit, span } from '../../draw/line.ts'
+import { fit, span, type Line, type Span } from '../../draw/line.ts'
 import { clean, takeStart, width } from '../../../render/screen-text.ts'
 import { marksOf } from '../../draw/theme.ts'
 import { beforeCaret } from './ask-editor.ts'

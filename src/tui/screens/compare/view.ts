@@ -1,8 +1,7 @@
 /** The Compare screen: two bars per question on a log scale, and figures of the question under the cursor. */
 import type { QuestionEvent, AnswerTiming } from '../../../model/run/event.ts'
 import { bytes, shownCount, countDec, numberOf, amount, took } from '../../../render/screen-format.ts'
-import type { Line } from '../../draw/line.ts'
-import { block, chosen, line, rule, span, spreadLine } from '../../draw/line.ts'
+import { block, chosen, line, rule, span, spreadLine, type Line } from '../../draw/line.ts'
 import { clean, cutEnd, cutMiddle, padEnd, padStart, width, wrap } from '../../../render/screen-text.ts'
 import { marksOf } from '../../draw/theme.ts'
 import { figureOf, LATENCIES, figuresMeaning } from './compare-figures.ts'

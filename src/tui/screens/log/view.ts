@@ -1,7 +1,6 @@
 /** The Log screen: messages of this session, newest last. */
 import { fullTime, timeOfDay } from '../../../render/screen-format.ts'
-import type { Line } from '../../draw/line.ts'
-import { block, chosen, line, span } from '../../draw/line.ts'
+import { block, chosen, line, span, type Line } from '../../draw/line.ts'
 import { cutEnd, wrap } from '../../../render/screen-text.ts'
 import { geometry, logHeight } from '../../state/geometry.ts'
 import { logRows } from '../../state/selectors.ts'

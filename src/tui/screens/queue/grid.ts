@@ -1,6 +1,5 @@
 /** A list of a queue screen as a table: heading and rows, with the columns that fit the screen. */
-import type { Line, Span } from '../../draw/line.ts'
-import { cell, chosen, fit, span } from '../../draw/line.ts'
+import { cell, chosen, fit, span, type Line, type Span } from '../../draw/line.ts'
 import { marksOf } from '../../draw/theme.ts'
 import { cursorIn } from './queue-rows.ts'
 import type { KeyedPosition } from './queue-shown.ts'

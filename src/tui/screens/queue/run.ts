@@ -1,8 +1,7 @@
 /** The screen of a shared run: state, steering requests, and tasks. */
 import type { SharedRun } from '../../../app/workbench.ts'
 import { clockSpan, shownCount, fullTime, shownTime, amount, rate } from '../../../render/screen-format.ts'
-import type { Line } from '../../draw/line.ts'
-import { block, line, rule, span, spreadLine } from '../../draw/line.ts'
+import { block, line, rule, span, spreadLine, type Line } from '../../draw/line.ts'
 import { clean, cutEnd, cutMiddle, wrap } from '../../../render/screen-text.ts'
 import { marksOf } from '../../draw/theme.ts'
 import { geometry } from '../../state/geometry.ts'

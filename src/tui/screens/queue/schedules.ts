@@ -1,8 +1,7 @@
 /** The screen of schedules: next run, result of the last one, and errors. */
 import type { ScheduleEvent } from '../../../model/share/schedule-events.ts'
 import { shownCount, fullTime, shownTime, msOf } from '../../../render/screen-format.ts'
-import type { Line, Span } from '../../draw/line.ts'
-import { block, line, rule, span } from '../../draw/line.ts'
+import { block, line, rule, span, type Line, type Span } from '../../draw/line.ts'
 import { clean, cutEnd, cutMiddle, wrap } from '../../../render/screen-text.ts'
 import { marksOf, type ThemeMarks } from '../../draw/theme.ts'
 import { geometry } from '../../state/geometry.ts'

@@ -1,8 +1,7 @@
 /** The screen of worker processes: host, heartbeat, and tasks. */
 import type { WorkerRow } from '../../../model/share/distributed.ts'
 import { shownCount, fullTime, amount } from '../../../render/screen-format.ts'
-import type { Line } from '../../draw/line.ts'
-import { block, line, rule } from '../../draw/line.ts'
+import { block, line, rule, type Line } from '../../draw/line.ts'
 import { clean, cutEnd, cutMiddle } from '../../../render/screen-text.ts'
 import { marksOf } from '../../draw/theme.ts'
 import { geometry } from '../../state/geometry.ts'

@@ -1,8 +1,7 @@
 /** Differing rows found by a `diff`, with the values of both sides. */
 import type { DifferenceEvent } from '../../../model/run/event.ts'
 import { amount } from '../../../render/screen-format.ts'
-import type { Line } from '../../draw/line.ts'
-import { block, line, rule, span } from '../../draw/line.ts'
+import { block, line, rule, span, type Line } from '../../draw/line.ts'
 import { clean, cutEnd, cutMiddle, padEnd } from '../../../render/screen-text.ts'
 import { marksOf } from '../../draw/theme.ts'
 import type { RunView } from '../../run/run-view.ts'

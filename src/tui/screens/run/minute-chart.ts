@@ -1,9 +1,7 @@
 /** Work per second over the last minute, as columns. */
 import { shownCount } from '../../../render/screen-format.ts'
-import type { Line } from '../../draw/line.ts'
-import { block, rule, span } from '../../draw/line.ts'
-import type { RunView } from '../../run/run-view.ts'
-import { perSecond } from '../../run/run-view.ts'
+import { block, rule, span, type Line } from '../../draw/line.ts'
+import { perSecond, type RunView } from '../../run/run-view.ts'
 
 const LABEL = 9
 const SECONDS = 60

@@ -13,8 +13,7 @@ import {
   timeOfDay,
 } from '../../../render/screen-format.ts'
 import { withoutPointer } from '../../../shared/pointed.ts'
-import type { Line } from '../../draw/line.ts'
-import { block, chosen, line, rule, span, spreadLine } from '../../draw/line.ts'
+import { block, chosen, line, rule, span, spreadLine, type Line } from '../../draw/line.ts'
 import { clean, cutEnd, cutMiddle, padEnd, wrapLabelled } from '../../../render/screen-text.ts'
 import { marksOf } from '../../draw/theme.ts'
 import type { FsckView } from '../../run/fsck-view.ts'

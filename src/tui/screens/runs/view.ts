@@ -9,16 +9,14 @@ import {
   rate,
   seconds,
 } from '../../../render/screen-format.ts'
-import type { Line } from '../../draw/line.ts'
-import { block, chosen, line, span } from '../../draw/line.ts'
+import { block, chosen, line, span, type Line } from '../../draw/line.ts'
 import { clean, column, cutMiddle, padEnd, wrap } from '../../../render/screen-text.ts'
 import { marksOf } from '../../draw/theme.ts'
 import { runProgress } from '../../run/run-view.ts'
 import { geometry } from '../../state/geometry.ts'
 import { sharedBy } from './run-rows.ts'
 import { sharedWord, withSent } from '../queue/queue-shown.ts'
-import type { ListedRun } from '../../state/selectors.ts'
-import { runRows } from '../../state/selectors.ts'
+import { runRows, type ListedRun } from '../../state/selectors.ts'
 import type { State } from '../../state/state.ts'
 import { countedAsOf, queueLine } from '../queue/words.ts'
 import { machineStatus } from '../run/run-texts.ts'

@@ -1,7 +1,6 @@
 /** The third pane: active run, past runs, log; the screens of runs draw the lines of their logs with it. */
 import { clockSpan, msOf, percent, timeOfDay } from '../../../render/screen-format.ts'
-import type { Line } from '../../draw/line.ts'
-import { block, line, rule, span } from '../../draw/line.ts'
+import { block, line, rule, span, type Line } from '../../draw/line.ts'
 import { cutMiddle, padEnd, wrap } from '../../../render/screen-text.ts'
 import { progressBar, sparkline } from '../../draw/bars.ts'
 import { marksOf } from '../../draw/theme.ts'

@@ -1,11 +1,9 @@
 /** The detail pane: title, tabs, and the open tab. */
 import { age, fullTime } from '../../../render/screen-format.ts'
-import type { Line } from '../../draw/line.ts'
-import { block, lineWidth, line, rule, span, spreadLine } from '../../draw/line.ts'
+import { block, lineWidth, line, rule, span, spreadLine, type Line } from '../../draw/line.ts'
 import { cutMiddle } from '../../../render/screen-text.ts'
 import { geometry } from '../../state/geometry.ts'
-import type { State, Tab } from '../../state/state.ts'
-import { TABS } from '../../state/state.ts'
+import { TABS, type State, type Tab } from '../../state/state.ts'
 import { cursorRow } from './tables-list.ts'
 import { filesTab } from './files.ts'
 import { historyTab } from './history.ts'

@@ -1,7 +1,6 @@
 /** The four lifecycle phases of a table: those that need action first, then the others in order. */
 import type { LifecyclePhaseEvent, LifecycleState } from '../../../model/partition/lifecycle-events.ts'
-import type { Line, Tone } from '../../draw/line.ts'
-import { line, rule, span } from '../../draw/line.ts'
+import { line, rule, span, type Line, type Tone } from '../../draw/line.ts'
 import { clean, padEnd, wrap } from '../../../render/screen-text.ts'
 import { urgentFirst, type LifecycleShown } from './lifecycle-shown.ts'
 

@@ -1,8 +1,7 @@
 /** The Overview tab: facts, state and properties of a table. */
 import { isInCatalog, type Overview, type TableRow } from '../../../model/lake/answers.ts'
 import { age, bytes, shownCount, fullTime, shownTime, msOf, amount } from '../../../render/screen-format.ts'
-import type { Line, Tone } from '../../draw/line.ts'
-import { line, rule, span } from '../../draw/line.ts'
+import { line, rule, span, type Line, type Tone } from '../../draw/line.ts'
 import { clean, cutMiddle, padEnd, wrap } from '../../../render/screen-text.ts'
 import { marksOf } from '../../draw/theme.ts'
 import { failure, knownValue } from '../../state/selectors.ts'

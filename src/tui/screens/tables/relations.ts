@@ -1,8 +1,7 @@
 /** Tables of a database: rows of the list, and columns of a table. */
 import type { RelationEvent } from '../../../model/run/event.ts'
 import { bytes, shownCount, amount } from '../../../render/screen-format.ts'
-import type { Line, Span } from '../../draw/line.ts'
-import { cell, line, rule, span } from '../../draw/line.ts'
+import { cell, line, rule, span, type Line, type Span } from '../../draw/line.ts'
 import { clean, cutEnd, cutMiddle, padEnd, width, wrap } from '../../../render/screen-text.ts'
 import { marksOf } from '../../draw/theme.ts'
 import type { Database, State } from '../../state/state.ts'

@@ -1,7 +1,6 @@
 /** Shared parts of the lists in the detail pane: rows, cursor, and texts for an empty list. */
 import type { Page } from '../../../model/lake/answers.ts'
-import type { Line, Tone } from '../../draw/line.ts'
-import { block, chosen, line } from '../../draw/line.ts'
+import { block, chosen, line, type Line, type Tone } from '../../draw/line.ts'
 import { clean, width, wrap } from '../../../render/screen-text.ts'
 import { pointedIn, pointerLines } from '../../../shared/pointed.ts'
 import { failure, dataIdentity, knownValue } from '../../state/selectors.ts'

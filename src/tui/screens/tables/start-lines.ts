@@ -1,8 +1,6 @@
 /** Lines below the table list if the opened folder has no Delta table: the available keys. */
-import type { Line } from '../../draw/line.ts'
-import { line, span } from '../../draw/line.ts'
-import type { KeyCommand } from '../../keymap/bindings.ts'
-import { KEYMAP } from '../../keymap/bindings.ts'
+import { line, span, type Line } from '../../draw/line.ts'
+import { KEYMAP, type KeyCommand } from '../../keymap/bindings.ts'
 import { shownKeyName } from '../../keymap/lookup.ts'
 import { padEnd, wrap } from '../../../render/screen-text.ts'
 import type { State } from '../../state/state.ts'

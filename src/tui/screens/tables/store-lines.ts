@@ -1,7 +1,6 @@
 /** A store as a line of the tree, and its facts. */
 import { bytes, shownTime, msOf, amount } from '../../../render/screen-format.ts'
-import type { Line, Span } from '../../draw/line.ts'
-import { fit, line, lineWidth, rule, span, spreadLine } from '../../draw/line.ts'
+import { fit, line, lineWidth, rule, span, spreadLine, type Line, type Span } from '../../draw/line.ts'
 import { clean, cutEnd, cutMiddle, padEnd, wrap } from '../../../render/screen-text.ts'
 import { marksOf } from '../../draw/theme.ts'
 import type { ErrorInfo } from '../../../shared/errors.ts'

@@ -1,7 +1,6 @@
 /** The Schema, Partitions and Features tabs. */
 import { bytes, shownCount } from '../../../render/screen-format.ts'
-import type { Line } from '../../draw/line.ts'
-import { block, cell, line, span } from '../../draw/line.ts'
+import { block, cell, line, span, type Line } from '../../draw/line.ts'
 import { clean, cutMiddle, padEnd } from '../../../render/screen-text.ts'
 import { marksOf } from '../../draw/theme.ts'
 import { tabRows } from '../../state/geometry.ts'

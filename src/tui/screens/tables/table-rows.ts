@@ -1,18 +1,16 @@
 /** The list of tables: columns and rows. */
 import type { TableRow } from '../../../model/lake/answers.ts'
 import { drawnLines, isOneDatabase, type DrawnLine } from './drawn-list.ts'
-import type { ListRow } from './tables-list.ts'
+import { cursorIndex, type ListRow } from './tables-list.ts'
 import { databaseNote, relationHeading, relationLine } from './relations.ts'
 import { age, bytes, shownCount } from '../../../render/screen-format.ts'
-import type { Line, Span } from '../../draw/line.ts'
-import { block, cell, chosen, line, span } from '../../draw/line.ts'
+import { block, cell, chosen, line, span, type Line, type Span } from '../../draw/line.ts'
 import { clean, cutMiddle, padEnd, wrap } from '../../../render/screen-text.ts'
 import { marksOf } from '../../draw/theme.ts'
 import type { State, TableSort } from '../../state/state.ts'
 import { isTree } from './stores.ts'
 import { isStart, startLines } from './start-lines.ts'
 import { storeLine } from './store-lines.ts'
-import { cursorIndex } from './tables-list.ts'
 import { proofState, syncedState } from '../../views/states.ts'
 
 type Column = {

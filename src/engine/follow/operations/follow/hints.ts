@@ -4,9 +4,8 @@ import { shellNames, shellOption } from '../../../../shared/shell.ts'
 import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
 import type { OnlyStream } from '../../progress/watch.ts'
 import type { Ending } from '../../../run/run-context.ts'
-import { copy } from '../../../copy/operations/copy/declaration.ts'
+import { copy, type CopyOperation } from '../../../copy/operations/copy/declaration.ts'
 import { copyAndFollow } from '../../stream/companion.ts'
-import type { CopyOperation } from '../../../copy/operations/copy/declaration.ts'
 import { follow } from './declaration.ts'
 
 const FOLLOW_OPTIONS = namesOf(follow.command)

@@ -1,6 +1,5 @@
 /** Converts values of a stream to the cells of a copy, which selects some columns differently (`postgresSelection`). */
-import type { TableSpec } from '../../../../model/copy/column-type.ts'
-import { tableText } from '../../../../model/copy/column-type.ts'
+import { tableText, type TableSpec } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { FollowedTable } from '../../../../model/follow/port.ts'
 import type { ReadColumn } from '../../../../model/copy/read-column.ts'

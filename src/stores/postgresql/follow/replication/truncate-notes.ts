@@ -2,8 +2,7 @@
  * Records which transactions truncated which table: of all changes that the stream reports, only TRUNCATE gives a
  * partition a new file. Records also which new partitions the stream has reported.
  */
-import type { LogPosition } from '../../../../model/copy/change.ts'
-import type { Change } from '../../../../model/copy/change.ts'
+import type { LogPosition, Change } from '../../../../model/copy/change.ts'
 import type { ChangeStream } from '../../../../model/follow/port.ts'
 import { ReportedPartitions } from '../../../common/reported-partitions.ts'
 import type { ReportedChanges } from './verify.ts'

@@ -1,13 +1,11 @@
 /** The head of an archive's screen: command, progress, rate and compression. */
 import { progressBar, sparkline } from '../../../draw/bars.ts'
 import { bytes, clockSpan, shownCount, percent, rate, timeOfDay } from '../../../../render/screen-format.ts'
-import type { Line } from '../../../draw/line.ts'
-import { line, span, spreadLine } from '../../../draw/line.ts'
+import { line, span, spreadLine, type Line } from '../../../draw/line.ts'
 import { clean, cutMiddle, padEnd, width } from '../../../../render/screen-text.ts'
 import type { ArchiveProgress } from '../../../run/archiving/archive-progress.ts'
 import { shownSizes } from '../../../run/archiving/outcome.ts'
-import type { RunView } from '../../../run/run-view.ts'
-import { byteRate, eta, meanRate, perSecond, rateOf, runProgress } from '../../../run/run-view.ts'
+import { byteRate, eta, meanRate, perSecond, rateOf, runProgress, type RunView } from '../../../run/run-view.ts'
 import type { State } from '../../../state/state.ts'
 import { withoutUrls } from '../without-urls.ts'
 

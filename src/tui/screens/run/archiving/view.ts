@@ -1,6 +1,5 @@
 /** The Run screen of an archive run and of a restore. */
-import type { Line } from '../../../draw/line.ts'
-import { block, rule, span } from '../../../draw/line.ts'
+import { block, rule, span, type Line } from '../../../draw/line.ts'
 import { clean, cutEnd, wrap } from '../../../../render/screen-text.ts'
 import type { ArchiveProgress } from '../../../run/archiving/archive-progress.ts'
 import { outcomeText } from '../../../run/archiving/outcome.ts'

@@ -1,7 +1,6 @@
 /** Chunks of a table, those that need attention first, and details of the chunk under the cursor. */
 import { shownCount, seconds, timeOfDay } from '../../../../render/screen-format.ts'
-import type { Line } from '../../../draw/line.ts'
-import { chosen, line, rule, span } from '../../../draw/line.ts'
+import { chosen, line, rule, span, type Line } from '../../../draw/line.ts'
 import { clean, cutEnd, padEnd, wrap } from '../../../../render/screen-text.ts'
 import { marksOf } from '../../../draw/theme.ts'
 import type { Chunk } from '../../../run/copy/chunk-list.ts'

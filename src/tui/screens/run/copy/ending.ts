@@ -1,8 +1,7 @@
 /** Result of a copy: a sentence, what to do, and the next command. */
 import type { FollowProgressEvent } from '../../../../model/follow/events.ts'
 import { dependencyLines } from '../../../../model/copy/dependencies.ts'
-import type { Line, Tone } from '../../../draw/line.ts'
-import { span } from '../../../draw/line.ts'
+import { span, type Line, type Tone } from '../../../draw/line.ts'
 import { clean, wrap } from '../../../../render/screen-text.ts'
 import { bytes, numberOf, amount } from '../../../../render/screen-format.ts'
 import type { RunView } from '../../../run/run-view.ts'

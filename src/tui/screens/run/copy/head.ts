@@ -1,8 +1,7 @@
 /** The head of a copy's screen: command, progress, rate, and rows read: written, skipped, quarantined. */
 import { progressBar, sparkline } from '../../../draw/bars.ts'
 import { bytes, clockSpan, shownCount, percent, rate, timeOfDay } from '../../../../render/screen-format.ts'
-import type { Line } from '../../../draw/line.ts'
-import { line, span, spreadLine } from '../../../draw/line.ts'
+import { line, span, spreadLine, type Line } from '../../../draw/line.ts'
 import { clean, cutEnd, cutMiddle, padEnd, width } from '../../../../render/screen-text.ts'
 import type { CopyProgress } from '../../../run/copy/copy-progress.ts'
 import { limitOf } from '../../../run/rate-limit.ts'

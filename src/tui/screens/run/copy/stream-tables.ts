@@ -1,7 +1,6 @@
 /** Tables of a replication stream when none is being copied: applied changes, and the last comparison. */
 import { shownCount, percent, amount } from '../../../../render/screen-format.ts'
-import type { Line } from '../../../draw/line.ts'
-import { chosen, line, rule, span, type Tone } from '../../../draw/line.ts'
+import { chosen, line, rule, span, type Tone, type Line } from '../../../draw/line.ts'
 import { clean, cutEnd, cutMiddle, padEnd, width } from '../../../../render/screen-text.ts'
 import { marksOf } from '../../../draw/theme.ts'
 import type { CopyProgress } from '../../../run/copy/copy-progress.ts'

@@ -1,7 +1,6 @@
 /** Key space of a table as a strip of cells, with a scale below. */
 import { shownCount, amount } from '../../../../render/screen-format.ts'
-import type { Line, Span, Tone } from '../../../draw/line.ts'
-import { line, rule, span } from '../../../draw/line.ts'
+import { line, rule, span, type Line, type Span, type Tone } from '../../../draw/line.ts'
 import { clean, cutMiddle, width } from '../../../../render/screen-text.ts'
 import type { ChunkState } from '../../../run/copy/chunk-map.ts'
 import type { CopyTable } from '../../../run/copy/copy-table.ts'

@@ -1,7 +1,6 @@
 /** The Run screen of an active cutover: the check that it waits for, all cutover checks, and the stream. */
 import { clockSpan, shownCount, numberOf, percent } from '../../../../render/screen-format.ts'
-import type { Line, Tone } from '../../../draw/line.ts'
-import { block, line, rule, span } from '../../../draw/line.ts'
+import { block, line, rule, span, type Line, type Tone } from '../../../draw/line.ts'
 import { clean, cutEnd, padEnd, wrap } from '../../../../render/screen-text.ts'
 import { marksOf } from '../../../draw/theme.ts'
 import type { CopyProgress } from '../../../run/copy/copy-progress.ts'

@@ -1,7 +1,6 @@
 /** List of tables of a copy with several tables. */
 import { shownCount, percent, amount } from '../../../../render/screen-format.ts'
-import type { Line } from '../../../draw/line.ts'
-import { chosen, line, rule, span } from '../../../draw/line.ts'
+import { chosen, line, rule, span, type Line } from '../../../draw/line.ts'
 import { clean, cutEnd, cutMiddle, padEnd } from '../../../../render/screen-text.ts'
 import { marksOf } from '../../../draw/theme.ts'
 import type { CopyProgress } from '../../../run/copy/copy-progress.ts'

@@ -1,6 +1,5 @@
 /** The Run screen of a copy. */
-import type { Line } from '../../../draw/line.ts'
-import { block, rule } from '../../../draw/line.ts'
+import { block, rule, type Line } from '../../../draw/line.ts'
 import { cutEnd } from '../../../../render/screen-text.ts'
 import type { CopyProgress } from '../../../run/copy/copy-progress.ts'
 import type { RunView } from '../../../run/run-view.ts'

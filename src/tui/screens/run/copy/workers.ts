@@ -1,8 +1,7 @@
 /** What each worker of a copy is doing. */
 import { progressBar } from '../../../draw/bars.ts'
 import { percent, seconds, shortRate } from '../../../../render/screen-format.ts'
-import type { Line } from '../../../draw/line.ts'
-import { line, span } from '../../../draw/line.ts'
+import { line, span, type Line } from '../../../draw/line.ts'
 import { clean, cutEnd, cutMiddle, padEnd } from '../../../../render/screen-text.ts'
 import type { CopyProgress } from '../../../run/copy/copy-progress.ts'
 import { fitKeyRange } from '../../../run/copy/key-axis.ts'
