@@ -5,8 +5,12 @@ export type ExpressionRules = {
   readonly division: 'cuts' | 'keeps'
   /** Where NULL sorts if the statement does not say it: above all values, or below them. */
   readonly nulls: 'above' | 'below'
+  /** Matches words of a statement that make floating point numbers, without its texts. */
+  readonly reals?: RegExp
   /** Casts and calls that are refused by the text of the statement: its plan does not show them as written. */
   readonly casts: readonly WrittenCast[]
+  /** Literals that are refused, by their text, except behind E. */
+  readonly escapes?: WrittenCast
   /** Expressions that are refused, each with its replacement. */
   readonly others: readonly OtherExpression[]
   /** Columns that are refused where they become texts. */
@@ -15,16 +19,18 @@ export type ExpressionRules = {
 
 /**
  * A cast, or another call that the plan does not show as written.
- * @property written matches the statement without its texts, names in quotes and comments
+ * @property written matches the statement without comments, with a quote for each character of texts and quoted names
  */
 export type WrittenCast = { readonly written: RegExp; readonly what: string; readonly instead: string }
 
-/** Columns whose texts a function of the source computes otherwise, because of the type or collation of the column. */
+/** Columns whose texts a cast or function of the source computes otherwise, because of their type or collation. */
 export type OtherText = {
   /** Matches their type, or that of their domain. */
   readonly native: RegExp
-  /** Set if only columns without a collation, which compare by bytes. */
-  readonly bytewise?: true
+  /** Matches the name of their collation, which is '' for one that compares by bytes; absent: any. */
+  readonly collation?: RegExp
+  /** Set if the archive stores them as numbers. */
+  readonly number?: true
   /** Matches the function that takes the text; it is given '' for a cast alone. */
   readonly within: RegExp
   /** Set if that function may also take a text that others made of the column. */
@@ -49,10 +55,11 @@ export type OtherExpression = {
  * decimal that was computed without a constant such as 1.0. `negative`: the second is a constant below 0. `outside`:
  * it is 0 or below -1, or the third is below 0. `moment`: one is a date or time, and none an interval. `boolean`: one
  * is a boolean. `float`: one is a number of single precision; `mixed`: and another is converted to it; `widened`: one
- * is converted to double.
- * `quotient`: it is none of floating point numbers, and may have more than 4 digits more than its dividend. A number:
- * there are so many arguments. `RegExp`: the first text may match it; `second`: the second is a text that may. `not`:
- * the first has none of these types, named as in DuckDB. `notFrom`: the first is not the result of this function.
+ * is converted to double. `quotient`: it is none of floating point numbers, and may have more than 4 digits more than
+ * its dividend. A number: there are so many arguments. `rounded`: the cast of a constant text drops digits behind the
+ * point. `constant`: the first is a constant text that matches. `RegExp`: the first text may match it; `second`: the
+ * second is a text that may. `not`: the first has none of these types, named as in DuckDB. `notFrom`: the first is not
+ * the result of this function.
  */
 export type ArgumentTest =
   | 'text'
@@ -67,9 +74,11 @@ export type ArgumentTest =
   | 'mixed'
   | 'widened'
   | 'quotient'
+  | 'rounded'
   | number
   | RegExp
   | { readonly second: RegExp }
+  | { readonly constant: RegExp }
   | { readonly not: readonly string[] }
   | { readonly notFrom: string }
 
@@ -93,6 +102,37 @@ export const SIZED_TEXT: WrittenCast = {
 
 /** Casts to `char`, which is `char(1)`. */
 export const ONE_CHAR: WrittenCast = { written: bareCast(String.raw`char(?:acter)?(?!\s+varying)`), ...CUT_TEXT }
+
+/** A number in quotes that is compared with a decimal. @param system as texts name it */
+export const roundedText = (system: string): OtherExpression => ({
+  names: ['CAST to DECIMAL'],
+  where: 'rounded',
+  what: `of a text keeps all digits in ${system} if it is compared, and has those of the column in DuckDB`,
+  instead: 'the number without quotes, such as q > 7.549',
+})
+
+/** A date in quotes with a year of two digits. @param system as texts name it */
+export const shortYear = (system: string): OtherExpression => ({
+  names: ['CAST to DATE', 'CAST to TIMESTAMP', 'CAST to TIMESTAMP WITH TIME ZONE'],
+  where: { constant: /^\s*\d{1,3}\D/ },
+  what: `of a text reads a year of two digits as one of this century or the last in ${system}, and as it is in DuckDB`,
+  instead: `a year of four digits, such as '2024-01-31'`,
+})
+
+/** A time of day in quotes that is compared with a date. @param system as texts name it */
+export const timeOfDay = (system: string): OtherExpression => ({
+  names: ['CAST to DATE'],
+  where: { constant: /\d[T ]+\d/ },
+  what: `of a text with a time of day keeps it in ${system} if it is compared, and drops it in DuckDB`,
+  instead: `TIMESTAMP '2024-01-31 10:00:00'`,
+})
+
+/** Literals of bits and bytes. @param system as texts name it */
+export const bitLiteral = (system: string): WrittenCast => ({
+  written: /(?<![\p{L}\p{N}_$"'])[bx](?=')/iu,
+  what: `before a text makes bits or bytes of it in ${system}, and is a part of the text in DuckDB`,
+  instead: `unhex('61') for bytes, '101' for bits of PostgreSQL, 5 for those of MySQL`,
+})
 
 /** LIKE with a backslash in its pattern. @param system as texts name it */
 export const escapedLike = (system: string): OtherExpression => ({
@@ -135,7 +175,7 @@ export const reversedText = (system: string): OtherExpression => ({
 /** A `bpchar` as other texts take it. */
 export const WITHOUT_BLANKS = `rtrim(concat(c), ' ') in its place`
 
-/** Small letters of SQLite, and of COLLATE "C". */
+/** Small letters of SQLite, and of COLLATE "C"; of others, if the text has no other capital letters. */
 export const ASCII_SMALL = `translate(t, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz')`
 
 /** Capital letters. @param system as texts name it */

@@ -26,8 +26,7 @@ import { castColumn, readableColumn, refusing, wireName } from '../archive/wire-
 import { queryPages } from '../query.ts'
 import { answerFailure, restoreFailure, changedFile, NOT_RESTORED, unreadValue } from './failures.ts'
 import { needsOf, DISABLED_OPTIMIZERS } from './needs.ts'
-import { refuseOtherCasts, refuseOtherExpressions } from './other-expressions.ts'
-import { columnsOf, MARK, refuseOtherTexts } from './other-texts.ts'
+import { refuseOthers, type Mark } from './other-texts.ts'
 import { keyDifferences } from './key-differences.ts'
 import { readCsv } from './read-csv.ts'
 import { refuseAlikeKeys, refuseRespelledKeys, sameKey } from './same-key.ts'
@@ -58,16 +57,9 @@ export const openDuckdbArchiveQuery: OpenArchiveQuery = async (request) => {
       throwIfAborted(request.signal)
       throw queryFailure(error, hint)
     }
-    // Only DuckDB has SUMMARIZE. It adds expressions to the plan that the user did not write, so they are not checked.
-    const isSummary = /^\s*SUMMARIZE\b/i.test(request.sql)
-    if (request.expressions !== undefined && !isSummary) {
-      refuseOtherCasts(request.sql, request.expressions)
-      const [[json] = []] = await session.rows(`SELECT json_serialize_plan(${sqlLiteral(request.sql)})`)
-      const isReal = ({ name, stored }: QueryColumn): boolean =>
-        (stored === 'float' || stored === 'double') && query.needs.columns.has(name)
-      if (typeof json === 'string') refuseOtherExpressions(json, request.expressions, request.columns.some(isReal))
-      await refuseTexts(session, request, names)
-    }
+    await refuseOthers(session, request, query.needs.columns, (...marks) =>
+      showStandIn(session, request, names, ...marks),
+    )
     return query
   } catch (error) {
     await session[Symbol.asyncDispose]()
@@ -301,35 +293,20 @@ async function makeStandIn(session: QuerySession, request: QueryRequest, names: 
     await session.run(`CREATE SCHEMA IF NOT EXISTS memory.${quotedName(table.schema)}`)
     await session.run(`SET schema = ${sqlLiteral(quotedName(table.schema))}`)
   }
-  await showStandIn(session, request, names, [])
+  await showStandIn(session, request, names)
 }
 
-/** @param marked indexes of columns that have another type */
+/** @param marked indexes of columns that have the type `mark` */
 async function showStandIn(
   session: QuerySession,
   request: QueryRequest,
   names: readonly string[],
-  marked: readonly number[],
+  marked: readonly number[] = [],
+  mark: Mark = 'UUID',
 ): Promise<void> {
-  const shown = (i: number): string => (marked.includes(i) ? `CAST(c${i} AS ${MARK})` : `c${i}`)
+  const shown = (i: number): string => (marked.includes(i) ? `CAST(c${i} AS ${mark})` : `c${i}`)
   const listed = names.map((name, i) => `${shown(i)} AS ${quotedName(name)}`)
   await session.run(`CREATE OR REPLACE VIEW ${nameOf(request)} AS SELECT ${listed.join(', ')} FROM main.${STAND_IN}`)
-}
-
-/** @throws SluiceError BAD_QUERY for a column that the statement makes a text which is another one in the source */
-async function refuseTexts(session: QuerySession, request: QueryRequest, names: readonly string[]): Promise<void> {
-  for (const rule of request.expressions?.texts ?? []) {
-    const columns = columnsOf(rule, request.columns)
-    if (columns.length === 0) continue
-    await showStandIn(session, request, names, columns)
-    // Without it, functions of texts would not take the columns.
-    await session.run('SET old_implicit_casting = true')
-    const [[json] = []] = await session.rows(`SELECT json_serialize_plan(${sqlLiteral(request.sql)})`)
-    await session.run('RESET old_implicit_casting')
-    await showStandIn(session, request, names, [])
-    const own = columns.flatMap((i) => request.columns[i]?.name ?? [])
-    if (typeof json === 'string') refuseOtherTexts(json, rule, own)
-  }
 }
 
 async function computeAs(session: QuerySession, { expressions }: QueryRequest): Promise<void> {

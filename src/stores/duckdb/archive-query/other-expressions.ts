@@ -1,18 +1,24 @@
 /** Refuses expressions that the source computes differently, so that no answer silently differs from the source's. */
 import type { ArgumentTest, ExpressionRules, OtherExpression } from '../../../model/archive/expressions.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { definitionCode } from '../../common/definition-text.ts'
-import { parsedPlan, type PlanJson } from './needs.ts'
+import { definitionTokens, maskedCode } from '../../common/definition-text.ts'
+import type { PlanJson } from './needs.ts'
 
 export type Node = { readonly [key: string]: PlanJson }
 
-/** @throws SluiceError BAD_QUERY for a cast that has another result in the source */
-export function refuseOtherCasts(sql: string, { casts }: ExpressionRules): void {
-  const code = definitionCode(sql)
+/** @throws SluiceError BAD_QUERY for a cast or a literal that has another result in the source */
+export function refuseOtherCasts(sql: string, { casts, escapes }: ExpressionRules): void {
+  const code = maskedCode(sql, 'standard', "'")
   for (const { written, what, instead } of casts) {
     const found = written.exec(code)
     if (found !== null) throw otherAnswer(found[0].trim(), what, instead)
   }
+  if (escapes === undefined) return
+  const tokens = definitionTokens(sql)
+  const escaped = tokens.find(
+    ({ is, text }, i) => is === 'quoted' && escapes.written.test(text) && !/^e$/i.test(tokens[i - 1]?.text ?? ''),
+  )
+  if (escaped !== undefined) throw otherAnswer(`'${escaped.text}'`, escapes.what, escapes.instead)
 }
 
 export function otherAnswer(name: string, what: string, hint: string): SluiceError {
@@ -23,20 +29,38 @@ export function otherAnswer(name: string, what: string, hint: string): SluiceErr
   })
 }
 
+/** Floating point numbers of a statement: it reads a column of them, or has literals or casts that make them. */
+export type Reals = { readonly read: boolean; readonly made: boolean }
+
+/** True for a plan of `json_serialize_plan`; false for the error if DuckDB cannot plan the statement. */
+export function isPlan(part: PlanJson): boolean {
+  return isNode(part) && part['error'] === false
+}
+
 /**
- * @param plan of the statement before any optimizer, as `json_serialize_plan` writes it
- * @param readsReal true if the statement reads a column of floating point numbers
+ * @param plan of the statement before any optimizer
  * @throws SluiceError BAD_QUERY
  */
-export function refuseOtherExpressions(plan: string, { division, others }: ExpressionRules, readsReal: boolean): void {
-  const parsed = parsedPlan(plan)
-  const found = otherIn(division === 'cuts' ? withCutDivisions(parsed) : parsed, others, readsReal)
+export function refuseOtherExpressions(plan: PlanJson, { division, others }: ExpressionRules, reals: Reals): void {
+  if (!isPlan(plan)) {
+    throw otherAnswer(
+      'The statement',
+      'has no plan in DuckDB that shows its expressions',
+      'write it with SELECT, and without PIVOT and functions that read files',
+    )
+  }
+  const rounded = reals.made ? others.filter(({ where }) => where === 'real') : []
+  const found =
+    otherIn(division === 'cuts' ? withCutDivisions(plan) : plan, others, reals) ?? otherIn(plan, rounded, reals)
   if (found === null) return
   const [name, { what, instead }] = found
   throw otherAnswer(name, what, instead)
 }
 
-/** `json_serialize_plan` ignores the setting that divisions of whole numbers drop the fraction. */
+/**
+ * `json_serialize_plan` ignores the setting that divisions of whole numbers drop the fraction. Whole numbers that the
+ * statement itself casts to floating point numbers are the same in the plan.
+ */
 function withCutDivisions(part: PlanJson): PlanJson {
   if (part === null || typeof part !== 'object') return part
   if (Array.isArray(part)) return part.map(withCutDivisions)
@@ -49,18 +73,20 @@ function withCutDivisions(part: PlanJson): PlanJson {
 function otherIn(
   part: PlanJson,
   others: readonly OtherExpression[],
-  readsReal: boolean,
+  reals: Reals,
 ): readonly [string, OtherExpression] | null {
   if (part === null || typeof part !== 'object') return null
   for (const inner of Object.values(part)) {
-    const found = otherIn(inner, others, readsReal)
+    const found = otherIn(inner, others, reals)
     if (found !== null) return found
   }
   if (Array.isArray(part)) return null
   const node = part as Node
   const called = callOf(node)
   if (called === null) return null
-  const rule = others.find(({ names, where }) => names.includes(called.name) && isWhere(where, called.parts, readsReal))
+  const rule = others.find(
+    ({ names, where }) => names.includes(called.name) && isWhere(where, called.parts, reals, node),
+  )
   return rule === undefined ? null : [called.name, rule]
 }
 
@@ -90,7 +116,8 @@ const FRACTIONS: ReadonlySet<string> = new Set(['FLOAT', 'DOUBLE', 'DECIMAL'])
 const REALS: ReadonlySet<string> = new Set(['FLOAT', 'DOUBLE'])
 const MOMENTS: ReadonlySet<string> = new Set(['DATE', 'TIMESTAMP', 'TIMESTAMP WITH TIME ZONE'])
 
-function isWhere(where: ArgumentTest | undefined, parts: readonly Node[], readsReal: boolean): boolean {
+/** @param node the call itself */
+function isWhere(where: ArgumentTest | undefined, parts: readonly Node[], { read, made }: Reals, node: Node): boolean {
   const types = parts.map(typeOf)
   if (where instanceof RegExp) {
     const text = parts.find((part) => typeOf(part) === 'VARCHAR')
@@ -100,6 +127,10 @@ function isWhere(where: ArgumentTest | undefined, parts: readonly Node[], readsR
   if (typeof where === 'number') return parts.length === where
   const second = constantOf(parts[1])
   if (typeof where === 'object') {
+    if ('constant' in where) {
+      const text = constantOf(parts[0])
+      return typeof text === 'string' && types[0] === 'VARCHAR' && where.constant.test(text)
+    }
     if ('notFrom' in where) return callOf(parts[0] ?? {})?.name !== where.notFrom
     if ('not' in where) return !where.not.includes(types[0] ?? '')
     return types[1] === 'VARCHAR' && (typeof second !== 'string' || where.second.test(second))
@@ -114,7 +145,11 @@ function isWhere(where: ArgumentTest | undefined, parts: readonly Node[], readsR
     case 'real':
       // DuckDB averages whole numbers as floating point numbers, but the source does not: without a column of floating
       // point numbers, the argument may be such an average.
-      return readsReal && (types[0] === 'DOUBLE' || types[0] === 'FLOAT')
+      return (read || made) && (types[0] === 'DOUBLE' || types[0] === 'FLOAT')
+    case 'rounded': {
+      const [, digits = ''] = /\.(\d*?)0*$/.exec(String(constantOf(parts[0]))) ?? []
+      return types[0] === 'VARCHAR' && digits.length > scaleOf(node['return_type'])
+    }
     case 'decimal':
       return parts.map(withoutCast).some((part) => typeOf(part) === 'DECIMAL' && !hasFraction(part))
     case 'negative':
@@ -132,7 +167,7 @@ function isWhere(where: ArgumentTest | undefined, parts: readonly Node[], readsR
     case 'mixed':
       return types.includes('FLOAT') && parts.some((part) => typeOf(withoutCast(part)) !== 'FLOAT')
     case 'quotient':
-      return !isShort(parts[1]) && !parts.map(withoutCast).some((part) => isReal(part, readsReal))
+      return !isShort(parts[1]) && !parts.map(withoutCast).some((part) => isReal(part, read))
     case 'moment':
       return types.some((type) => MOMENTS.has(type)) && !types.includes('INTERVAL')
   }
@@ -160,9 +195,14 @@ function isShort(divisor: Node | undefined): boolean {
   const digits = constantOf(divisor)
   if (typeof digits !== 'number' || divisor === undefined) return false
   const { value } = withoutCast(divisor)
-  const { type_info: info } = isNode(value) && isNode(value['type']) ? value['type'] : {}
-  const scale = isNode(info) && typeof info['scale'] === 'number' ? info['scale'] : 0
+  const scale = scaleOf(isNode(value) ? value['type'] : undefined)
   return digits === 0 || Number.isInteger((10_000 * 10 ** scale) / digits)
+}
+
+/** Digits behind the point of a DECIMAL; 0 for any other type. */
+function scaleOf(type: PlanJson | undefined): number {
+  const info = isNode(type) ? type['type_info'] : undefined
+  return isNode(info) && typeof info['scale'] === 'number' ? info['scale'] : 0
 }
 
 /** The value of a constant, also below casts and a sign; null if it is no constant. */

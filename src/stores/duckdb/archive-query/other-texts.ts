@@ -1,14 +1,70 @@
-/** Refuses columns that become texts, where the source would write another text than the archive has. */
+/** Refuses a statement that the source would answer otherwise: expressions, and columns that become texts. */
 import type { OtherText } from '../../../model/archive/expressions.ts'
-import type { QueryColumn } from '../../../model/archive/query-port.ts'
-import { callOf, isNode, otherAnswer, typeOf } from './other-expressions.ts'
+import type { QueryColumn, QueryRequest } from '../../../model/archive/query-port.ts'
+import { sqlLiteral } from '../../../shared/sql-text.ts'
+import { definitionCode } from '../../common/definition-text.ts'
+import {
+  callOf,
+  isNode,
+  isPlan,
+  otherAnswer,
+  refuseOtherCasts,
+  refuseOtherExpressions,
+  typeOf,
+  type Node,
+} from './other-expressions.ts'
 import { parsedPlan, type PlanJson } from './needs.ts'
+import type { QuerySession } from './session.ts'
 
-/** Type of such columns in the plan: it needs a cast to become a text, and takes literals that are compared with it. */
-export const MARK = 'UUID'
+/** A type for the columns of a rule in the plan. Columns and literals of the source never have it. */
+export type Mark = 'UUID' | 'UHUGEINT'
+
+/** UUID takes literals that are compared with it, UHUGEINT arithmetic, and both need a cast to become a text. */
+const markOf = ({ number }: OtherText): Mark => (number === true ? 'UHUGEINT' : 'UUID')
+
+/**
+ * @param read names of the columns that the statement reads
+ * @param show shows the columns with these indexes in the type, and all others in their own
+ * @throws SluiceError BAD_QUERY
+ */
+export async function refuseOthers(
+  session: QuerySession,
+  { expressions, columns, sql }: QueryRequest,
+  read: ReadonlySet<string>,
+  show: (marked: readonly number[], mark: Mark) => Promise<void>,
+): Promise<void> {
+  if (expressions === undefined) return
+  // Only DuckDB has SUMMARIZE. It adds expressions to the plan that the user did not write, so they are not checked.
+  const [, summed] = /^\s*SUMMARIZE\b(.*)/is.exec(sql) ?? []
+  if (summed !== undefined && !/^\s*(?:SELECT|FROM|WITH|\()/i.test(summed)) return
+  refuseOtherCasts(sql, expressions)
+  const planned = async (): Promise<PlanJson> => {
+    const [[json] = []] = await session.rows(`SELECT json_serialize_plan(${sqlLiteral(summed ?? sql)})`)
+    return parsedPlan(String(json))
+  }
+  const plain = await planned()
+  const isReal = ({ name, stored }: QueryColumn): boolean =>
+    (stored === 'float' || stored === 'double') && read.has(name)
+  const made = expressions.reals?.test(definitionCode(sql)) === true
+  refuseOtherExpressions(plain, expressions, { read: columns.some(isReal), made })
+  for (const rule of expressions.texts) {
+    const marked = columnsOf(rule, columns)
+    if (marked.length === 0) continue
+    const mark = markOf(rule)
+    await show(marked, mark)
+    // Without it, functions of texts would not take the columns.
+    await session.run('SET old_implicit_casting = true')
+    const typed = await planned()
+    await session.run('RESET old_implicit_casting')
+    await show([], mark)
+    const names = marked.flatMap((i) => columns[i]?.name ?? [])
+    if (isPlan(typed) ? hasText(typed, rule, ['']) : mayHaveText(plain, rule))
+      throw otherAnswer(`${names.join(', ')} as a text`, rule.what, rule.instead)
+  }
+}
 
 /** Indexes of the columns to which the rule applies. */
-export function columnsOf({ native, bytewise }: OtherText, columns: readonly QueryColumn[]): readonly number[] {
+function columnsOf({ native, collation = /^/ }: OtherText, columns: readonly QueryColumn[]): readonly number[] {
   const typesOf = ({ column, declared = [] }: QueryColumn): readonly string[] => [
     column.native,
     ...declared.flatMap(({ name, kind, parts }) =>
@@ -16,17 +72,17 @@ export function columnsOf({ native, bytewise }: OtherText, columns: readonly Que
     ),
   ]
   const isOne = (column: QueryColumn): boolean =>
-    typesOf(column).some((type) => native.test(type)) && (bytewise !== true || column.column.collation === undefined)
+    typesOf(column).some((type) => native.test(type)) && collation.test(column.column.collation ?? '')
   return columns.flatMap((column, i) => (isOne(column) ? [i] : []))
 }
 
-/**
- * @param plan of the statement before any optimizer, with the columns as `MARK`; one that DuckDB could not make, because
- * the statement does with a column what only a text can, has none of these casts
- * @throws SluiceError BAD_QUERY
- */
-export function refuseOtherTexts(plan: string, rule: OtherText, names: readonly string[]): void {
-  if (hasText(parsedPlan(plan), rule, [''])) throw otherAnswer(`${names.join(', ')} as a text`, rule.what, rule.instead)
+/** True if a text may be one of the columns: with a mark, DuckDB cannot plan COLLATE and others that only take texts. */
+function mayHaveText(plain: PlanJson, rule: OtherText): boolean {
+  if (rule.within.test('')) return true
+  if (plain === null || typeof plain !== 'object') return false
+  const called = isNode(plain) ? callOf(plain) : null
+  if (called !== null && rule.within.test(called.name)) return true
+  return Object.values(plain).some((inner: PlanJson) => mayHaveText(inner, rule))
 }
 
 /** @param outer names of the calls around this part, innermost first */
@@ -35,14 +91,17 @@ function hasText(part: PlanJson, rule: OtherText, outer: readonly string[]): boo
   if (Array.isArray(part)) return part.some((one: PlanJson) => hasText(one, rule, outer))
   if (!isNode(part)) return false
   const called = callOf(part)
-  // A UUID that the statement itself casts to is none of these columns.
-  const isText = called?.name === 'CAST to text' && called.parts.some(isMarked)
+  const isText = called?.name === 'CAST to text' && called.parts.some((one) => isMarked(one, markOf(rule)))
   const [innermost = ''] = outer
   if (isText && (rule.anywhere === true ? outer : [innermost]).some((name) => rule.within.test(name))) return true
   const inside = called === null ? (rule.anywhere === true ? outer : ['']) : [called.name, ...outer]
   return Object.values(part).some((inner) => hasText(inner, rule, inside))
 }
 
-function isMarked(part: PlanJson): boolean {
-  return isNode(part) && typeOf(part) === MARK && callOf(part) === null
+/** True for a column, and for a function that returns one of its arguments, such as max. */
+function isMarked(part: Node, mark: Mark): boolean {
+  if (typeOf(part) !== mark) return false
+  const called = callOf(part)
+  // Neither a cast to the type nor arithmetic has a word as its name, and uuid() no arguments.
+  return called === null || (/^\w+$/.test(called.name) && called.parts.length > 0)
 }

@@ -1,5 +1,9 @@
 /** Expressions that DuckDB computes differently from MySQL and MariaDB. */
 import {
+  bitLiteral,
+  roundedText,
+  shortYear,
+  timeOfDay,
   cutBlanks,
   reversedText,
   sharpCapital,
@@ -15,8 +19,49 @@ import {
 export const MYSQL_EXPRESSIONS: ExpressionRules = {
   division: 'keeps',
   nulls: 'below',
-  texts: [],
+  reals: /\b(?:float|double|real)\b|\d\.?e[+-]?\d/i,
+  texts: [
+    {
+      native: /\bzerofill\b/,
+      number: true,
+      within: /^/,
+      what: 'has zeros in front in MySQL, and none in the archive',
+      instead: `lpad((i + 0)::text, 6, '0') has those of an int(6), (i + 0)::text none`,
+    },
+    {
+      native: /^bit\b/,
+      number: true,
+      within: /^/,
+      what: 'is the bytes of the bits in MySQL, and a number in the archive',
+      instead: '(i + 0)::text for the number',
+    },
+    {
+      native: /^time\([1-6]\)/,
+      within: /^/,
+      what: 'has all digits of its fraction in MySQL, and no zeros at the end in the archive',
+      instead: 't::time for a time of one day',
+    },
+    {
+      native: /char|text|enum|^set\b/,
+      collation: /^(?!utf8|ascii|$)/,
+      within: /^(?:md5|sha1|sha256|hex|to_hex|bit_length|strlen|octet_length|encode|base64|to_base64)$/,
+      anywhere: true,
+      what: 'is bytes of its own character set in MySQL, and of UTF-8 in DuckDB',
+      instead: 'char_length(t) counts characters',
+    },
+  ],
+  escapes: {
+    written: /\\(?![%_]|$)/,
+    what: 'has an escape such as \\n or \\\\ in MySQL, and a backslash in DuckDB',
+    instead: `E'a\\\\b' has escapes in DuckDB, too`,
+  },
   casts: [
+    bitLiteral('MySQL'),
+    {
+      written: bareCast('datetime'),
+      what: 'has no fraction of the second in MySQL, and keeps it in DuckDB',
+      instead: `date_trunc('second', ts)`,
+    },
     SIZED_TEXT,
     {
       written: bareCast('decimal|numeric|dec'),
@@ -30,6 +75,9 @@ export const MYSQL_EXPRESSIONS: ExpressionRules = {
     },
   ],
   others: [
+    roundedText('MySQL'),
+    shortYear('MySQL'),
+    timeOfDay('MySQL'),
     cutBlanks('MySQL'),
     {
       names: ['trim', 'ltrim', 'rtrim'],
@@ -38,7 +86,7 @@ export const MYSQL_EXPRESSIONS: ExpressionRules = {
       instead: `regexp_replace(t, '^(?:ab)+', '', 'g'), or '(?:ab)+$' for the end`,
     },
     {
-      names: ['json_type', 'json_keys', 'json_object', 'json_array', 'json_merge_patch'],
+      names: ['json_type', 'json_keys', 'json_object', 'json_array', 'json_merge_patch', 'json_contains'],
       what: 'has other words, blanks or lists in MySQL than in DuckDB',
       instead: `j->>'$.k' for the values`,
     },
@@ -86,7 +134,7 @@ export const MYSQL_EXPRESSIONS: ExpressionRules = {
       names: ['round'],
       where: 'real',
       what: 'rounds 2.5 to 2 in MySQL if it is a floating point number, and to 3 in DuckDB',
-      instead: 'round_even(f, 0) rounds as MySQL',
+      instead: 'f::BIGINT rounds 2.5 to 2 in both',
     },
     {
       names: ['log'],

@@ -1,6 +1,9 @@
 /** Functions that DuckDB computes differently from PostgreSQL. */
 import {
   ASCII_SMALL,
+  bitLiteral,
+  roundedText,
+  shortYear,
   cutBlanks,
   reversedText,
   sharpCapital,
@@ -14,10 +17,15 @@ import {
   type ExpressionRules,
 } from '../../../model/archive/expressions.ts'
 
+const TEXTS = /^(?:text|character|bpchar|name$)/
+const SMALL_LETTERS = { within: /^(?:lower|lcase|!?~~\*)$/, anywhere: true } as const
+
 export const POSTGRES_EXPRESSIONS: ExpressionRules = {
   division: 'cuts',
   nulls: 'above',
+  reals: /\b(?:float[48]?|double|real)\b/i,
   casts: [
+    bitLiteral('PostgreSQL'),
     SIZED_TEXT,
     ONE_CHAR,
     {
@@ -51,15 +59,41 @@ export const POSTGRES_EXPRESSIONS: ExpressionRules = {
       instead: `c || '' has none in both, rpad(c, 4, ' ') those of a char(4)`,
     },
     {
-      native: /^(?:text|character|bpchar|name$)/,
-      bytewise: true,
-      within: /^(?:lower|lcase|!?~~\*)$/,
-      anywhere: true,
-      what: 'in lower and ILIKE has other letters than A to Z unchanged in PostgreSQL under COLLATE "C", and not in DuckDB',
-      instead: `${ASCII_SMALL} is lower(t) under COLLATE "C"`,
+      native: TEXTS,
+      collation: /^$/,
+      ...SMALL_LETTERS,
+      what: 'in lower and ILIKE has other letters than A to Z unchanged in PostgreSQL under COLLATE "C", or follows a newer Unicode under C.UTF-8, and not in DuckDB',
+      instead: `${ASCII_SMALL} is lower(t) under COLLATE "C", and of texts with no other capital letters`,
+    },
+    {
+      native: TEXTS,
+      collation: /-x-icu\b| ICU\b|^\S+ i /,
+      ...SMALL_LETTERS,
+      what: 'in lower and ILIKE has ς for a Σ that ends a word, and two letters for İ, in PostgreSQL with ICU, and not in DuckDB',
+      instead: `t LIKE 'e%' OR t LIKE 'E%', or ${ASCII_SMALL} of texts with no other capital letters`,
+    },
+    {
+      native: /^interval/,
+      within: /^/,
+      what: 'is 1 mon 2 days in PostgreSQL, and P1M2D in the archive',
+      instead: `i = 'P1M2D' compares with the form of the archive, PT36H is that of 36 hours`,
+    },
+    {
+      native: /\[\]$|^jsonb$/,
+      within: /^\|\|$/,
+      what: 'with || gets an element in PostgreSQL, and characters in DuckDB',
+      instead: `concat(a, 'x') for characters`,
+    },
+    {
+      native: /range$/,
+      within: /^(?:lower|lcase)$/,
+      what: 'in lower is the lower bound in PostgreSQL, and a text in DuckDB',
+      instead: `regexp_extract(r, '[[(]"?([^",]*)', 1) for the lower bound as a text`,
     },
   ],
   others: [
+    roundedText('PostgreSQL'),
+    shortYear('PostgreSQL'),
     cutBlanks('PostgreSQL'),
     reversedText('PostgreSQL'),
     sharpCapital('PostgreSQL'),
@@ -78,7 +112,7 @@ export const POSTGRES_EXPRESSIONS: ExpressionRules = {
       names: ['round'],
       where: 'real',
       what: 'rounds 2.5 to 2 in PostgreSQL if that is a floating point number, and to 3 in DuckDB',
-      instead: 'round_even(f, 0) rounds as PostgreSQL',
+      instead: 'f::BIGINT rounds 2.5 to 2 in both',
     },
     {
       names: ['substring', 'substr'],

@@ -1,6 +1,9 @@
 /** Expressions that DuckDB computes differently from SQLite. */
 import {
   ASCII_SMALL,
+  bitLiteral,
+  roundedText,
+  timeOfDay,
   cutBlanks,
   firstDigits,
   SAME_TEXTS,
@@ -12,6 +15,12 @@ export const SQLITE_EXPRESSIONS: ExpressionRules = {
   nulls: 'below',
   texts: [],
   casts: [
+    bitLiteral('SQLite'),
+    {
+      written: /\btypeof(?=\s*\()/i,
+      what: 'has other words in SQLite than in DuckDB',
+      instead: `n = 1 or t = 'a', which have the type of the column`,
+    },
     {
       written:
         /\bas\s+(?:dec|decimal|numeric|date|datetime|timestamp|timestamptz|time|bool|boolean)\s*(?:\([\d\s,]*\)\s*)?(?=\))/i,
@@ -25,6 +34,8 @@ export const SQLITE_EXPRESSIONS: ExpressionRules = {
     },
   ],
   others: [
+    roundedText('SQLite'),
+    timeOfDay('SQLite'),
     cutBlanks('SQLite'),
     {
       names: ['~~', '!~~'],
@@ -63,9 +74,21 @@ export const SQLITE_EXPRESSIONS: ExpressionRules = {
     },
     {
       names: ['CAST to text'],
-      where: { not: [...SAME_TEXTS, 'TIME', 'TIMESTAMP', 'TIMESTAMP WITH TIME ZONE'] },
-      what: 'writes decimals, floating point numbers and conditions otherwise in SQLite, also in concat and ||',
-      instead: `the value itself, (a // b)::text of whole numbers, printf('%.2f', f), if(b, '1', '0')`,
+      where: { not: [...SAME_TEXTS, 'TIME'] },
+      what: 'writes decimals, floating point numbers, conditions and times otherwise in SQLite, also in concat and ||',
+      instead: `the value itself, (a // b)::text of whole numbers, printf('%.2f', f), if(b, '1', '0'), strftime('%Y-%m-%d %H:%M:%S', ts)`,
+    },
+    {
+      names: ['~~~'],
+      where: { second: /\[\^/ },
+      what: 'with [^a] has all letters but a in SQLite, and those of [!a] in DuckDB',
+      instead: `t GLOB '[!a]*'`,
+    },
+    {
+      names: ['json_array', 'json_object'],
+      where: 'boolean',
+      what: 'has 1 and 0 for a boolean in SQLite, and true and false in DuckDB',
+      instead: 'if(b, 1, 0) in its place',
     },
     {
       names: ['strftime'],
