@@ -46,7 +46,7 @@ export function refuseOtherExpressions(plan: PlanJson, { division, others }: Exp
     throw otherAnswer(
       'The statement',
       'has no plan in DuckDB that shows its expressions',
-      'write it with SELECT, and without PIVOT and functions that read files',
+      'write it as SELECT, without functions that read files',
     )
   }
   const rounded = reals.made ? others.filter(({ where }) => where === 'real') : []
