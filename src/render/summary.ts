@@ -205,8 +205,9 @@ export class SummaryFold {
 }
 
 function signOffText({ totals, ms }: RunFinished): string {
-  const { tables = '0', rows = '0', ok = '0', failed = '0', notChecked = '0' } = totals
-  const checks = `${plural(ok, 'check')} ok, ${grouped(failed)} failed, ${grouped(notChecked)} not checked`
+  const { tables = '0', rows = '0', ok = '0', failed = '0', differing = '0', notChecked = '0' } = totals
+  const differ = differing === '0' ? '' : `, ${grouped(differing)} with differences`
+  const checks = `${plural(ok, 'check')} ok, ${grouped(failed)} failed${differ}, ${grouped(notChecked)} not checked`
   return `${plural(tables, 'table')}, ${plural(rows, 'row')}; ${checks} in ${durationText(ms)}`
 }
 

@@ -257,6 +257,7 @@ export const LONGEST = [
   'test/fault/archive-server.test.ts',
   'test/fault/trigger-follow.test.ts',
   'test/real/sign-off.test.ts',
+  'test/real/sign-off-definitions.test.ts',
   'test/real/copy-generated.test.ts',
   'test/real/archive-members.test.ts',
   'test/real/cassandra-diff-sit.test.ts',

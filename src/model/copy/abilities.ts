@@ -37,6 +37,8 @@ export type StoreAbilities = {
   readonly booleans?: true
   /** Set if a column may hold values of any type, whatever its declared type is. */
   readonly looseTypes?: true
+  /** Largest length of values, by names of types that are declared without one; absent if these have no limit. */
+  readonly lengths?: Readonly<Record<string, number>>
   /** Set if a list column cannot be part of a key. */
   readonly noListKeys?: true
   /** Set if a column of its type `json` cannot be part of a key. */

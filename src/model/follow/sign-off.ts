@@ -8,8 +8,11 @@ import type { Dec, Ms, Time } from '../run/dec.ts'
 /** `given`: everything requested is equal, and no check failed. */
 export type SignOffVerdict = 'given' | 'refused'
 
-/** `not checked` is neither: `found` contains the reason. */
-export type CheckOutcome = 'ok' | 'failed' | 'not checked'
+/**
+ * `differs`: both sides differ in a definition that does not change rows, so the verdict does not depend on it. `not
+ * checked`: `found` contains the reason.
+ */
+export type CheckOutcome = 'ok' | 'failed' | 'differs' | 'not checked'
 
 export type SignOffSide = { readonly url: string; readonly system: string; readonly identity: string }
 

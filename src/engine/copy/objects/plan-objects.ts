@@ -268,7 +268,7 @@ function keyOf({ key, nullsEqual }: TableSpec): readonly SchemaObject[] {
 }
 
 /** True if two signatures are equal, ignoring case if the target ignores the case of column names. */
-function equalKeys(one: string, other: string, { can }: CopyStore): boolean {
+export function equalKeys(one: string, other: string, { can }: CopyStore): boolean {
   return can.folds?.columns === true ? one.toLowerCase() === other.toLowerCase() : one === other
 }
 

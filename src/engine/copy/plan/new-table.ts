@@ -51,11 +51,12 @@ export function newTable(
   }
 }
 
-function newColumn(
+/** The column that a copy creates for a column of the source. */
+export function newColumn(
   column: Column,
   source: TableSpec,
-  { rename, decimal }: TableOptions,
-  to: CopyStore,
+  { rename, decimal }: Pick<TableOptions, 'rename' | 'decimal'>,
+  to: Pick<CopyStore, 'declare'>,
   sameSystem: boolean,
 ): Column {
   const { name, nullable, type, native, sequence, sortedAs, spelled, exactAs, fields, typeSql } = column

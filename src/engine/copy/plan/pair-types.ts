@@ -2,8 +2,10 @@
 import type { Column, ColumnType } from '../../../model/copy/column-type.ts'
 import { fitsDouble } from '../../../model/copy/decimal.ts'
 import { hiddenMembersText } from '../../../model/copy/members.ts'
+import type { StoreAbilities } from '../../../model/copy/abilities.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { OTHER_FIELDS } from '../../../stores/common/refusals.ts'
+import { wholeLimits } from '../../../stores/common/type-limits.ts'
 
 export type Pairing = { readonly as: ColumnType; readonly lossy?: string }
 
@@ -198,4 +200,39 @@ function fromTimestamp(source: ColumnType & { kind: 'timestamp' }, target: Colum
 
 function shorter(source: ColumnType & { kind: 'time' | 'timestamp' }, has: number, keeps: number): Pairing {
   return has <= keeps ? { as: source } : { as: { ...source, cut: keeps }, lossy: `cut to ${keeps} digits of a second` }
+}
+
+/** A column of a system, with the largest lengths of its types. */
+export type SizedColumn = Pick<Column, 'type' | 'native'> & Pick<StoreAbilities, 'lengths'>
+
+/** True if `other` refuses or changes some of the values that `column` stores; false if none, or if it is unknown. */
+export function isNarrower(column: SizedColumn, other: SizedColumn): boolean {
+  const [type, into] = [column.type, other.type]
+  if (type.kind === 'list' && into.kind === 'list')
+    return isNarrower({ ...column, type: type.of }, { ...other, type: into.of })
+  const [size, room] = [lengthOf(column), lengthOf(other)]
+  if (type.kind === 'native')
+    return into.kind === 'native' && column.native.split('(')[0] === other.native.split('(')[0] && room < size
+  if (type.kind === 'text' && into.kind !== 'text') return into.kind !== 'native'
+  if (into.kind === 'text' || into.kind === 'bytes') return type.kind === into.kind && room < size
+  const [digits, least] = [numberRange(type), numberRange(into)]
+  if (digits !== null && least !== null && (digits.low < least.low || digits.high > least.high)) return true
+  return between(type, into, false)?.lossy !== undefined
+}
+
+/** Largest length of a text, of bytes or of a value of the system, in its own unit; Infinity without a limit. */
+function lengthOf({ type, native, lengths }: SizedColumn): number {
+  if (type.kind === 'text' && type.most !== undefined) return type.most
+  return Number(/\((\d+)\)/.exec(native)?.[1] ?? lengths?.[native] ?? Infinity)
+}
+
+/** Smallest and largest whole number of a type; null for other types, and for decimals without a limit. */
+function numberRange(type: ColumnType): { readonly low: bigint; readonly high: bigint } | null {
+  if (type.kind === 'int') {
+    const [low, high] = wholeLimits(type.bits, type.unsigned === true)
+    return { low: BigInt(low), high: BigInt(high) }
+  }
+  if (type.kind !== 'decimal' || type.precision === undefined) return null
+  const high = 10n ** BigInt(Math.max(0, type.precision - (type.scale ?? 0))) - 1n
+  return { low: -high, high }
 }

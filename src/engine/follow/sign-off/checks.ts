@@ -1,13 +1,21 @@
-/** Checks of a sign-off besides rows: settings of the target, objects that --with can create, and foreign keys. */
-import { tableText, type TableName } from '../../../model/copy/column-type.ts'
+/**
+ * Checks of a sign-off besides rows: settings of the target, definitions of columns, objects that --with can create,
+ * constraints that only the target has, and foreign keys.
+ */
+import { tableText, type Column, type TableName } from '../../../model/copy/column-type.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
+import { givenFields } from '../../../shared/given-fields.ts'
 import type { SignOffCheck } from '../../../model/follow/sign-off.ts'
-import { planObjects, withoutFiringKeys, type PlannedObject } from '../../copy/objects/plan-objects.ts'
+import { planObjects, withoutFiringKeys, type PlannedObject, type SplitPlans } from '../../copy/objects/plan-objects.ts'
 import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
-import type { PlannedCopy } from '../../copy/plan/plan-copy.ts'
+import { newColumn } from '../../copy/plan/new-table.ts'
+import { isNarrower, type SizedColumn } from '../../copy/plan/pair-types.ts'
+import type { PlannedCopy, PlannedTable } from '../../copy/plan/plan-copy.ts'
 import { onSide } from '../../copy/sides.ts'
+import { sameFamily } from '../../run/systems.ts'
 import { checksKeys } from '../stream/preflight.ts'
 import { keyChecks } from '../stream/unchecked-keys.ts'
+import { surplusChecks } from './surplus.ts'
 
 /**
  * @property tables that are signed off; their foreign keys may lead to any table of `planned`
@@ -29,9 +37,12 @@ export async function signOffChecks(
   const { from, to } = planned
   const isSwitched = hasCutover && from.offers.switchSide !== undefined && to.offers.switchSide !== undefined
   const ofTarget = await targetChecks(to, tables, signal)
+  const objects = await planObjects(planned, copy.with ?? [], signal)
   const checks = [
     ...(isSwitched ? ofTarget.map((check) => withCutoverNote(check, from.identity === to.identity)) : ofTarget),
-    ...(await objectChecks(planned, tables, copy, signal)),
+    ...tables.map((table) => columnCheck(table, planned)),
+    ...(await objectChecks(planned, tables, copy, objects, signal)),
+    ...(await surplusChecks(planned, tables, objects, signal)),
     ...(await keyChecks(to, targetsOf(tables), targetsOf(planned.tables), signal)),
   ]
   const order = [...new Set(checks.map(({ table = '' }) => table))]
@@ -89,9 +100,9 @@ async function objectChecks(
   planned: PlannedCopy,
   tables: PlannedCopy['tables'],
   operation: CopyOperation,
+  { requested, others }: SplitPlans,
   signal: AbortSignal,
 ): Promise<readonly SignOffCheck[]> {
-  const { requested, others } = await planObjects(planned, operation.with ?? [], signal)
   const asked = await withoutFiringKeys(planned, requested, () => checksKeys(operation, planned.to, signal))
   return tables.map(({ source, targetName }): SignOffCheck => {
     const name = tableText(source.table)
@@ -134,6 +145,37 @@ async function objectChecks(
     const hint = unknown.length === 0 ? {} : { hint: 'create in the target by hand what its programs need of it' }
     return { ...head, outcome: 'not checked', found: found.join('; '), ...hint }
   })
+}
+
+/** Compares NOT NULL and types of the target's columns with those that a copy would create. */
+function columnCheck({ plan, targetName, options }: PlannedTable, { from, to }: PlannedCopy): SignOffCheck {
+  const head = { check: 'columns', table: tableText(targetName) }
+  if (plan === null) return { ...head, outcome: 'not checked', found: 'the table cannot be planned' }
+  const sameSystem = sameFamily(from.system, to.system)
+  const sized = (column: Column, { can: { lengths } }: CopyStore): SizedColumn => ({
+    ...column,
+    ...givenFields({ lengths }),
+  })
+  const [lost, narrower, only]: [string[], string[], string[]] = [[], [], []]
+  for (const { source, target } of [...plan.columns, ...(plan.checked ?? [])]) {
+    const made = newColumn(source, plan.source, options, to, sameSystem)
+    if (!source.nullable && target.nullable) lost.push(target.name)
+    if (made.nullable && !target.nullable) only.push(target.name)
+    // Between two systems, the type that a copy creates may be narrower than the source's for a reason of the system.
+    const isOfCopy = made.native === target.native || !isNarrower(sized(made, to), sized(target, to))
+    if (!isOfCopy && isNarrower(sized(source, from), sized(target, to)))
+      narrower.push(
+        `${target.name} (${target.native} for ${source.native}${sameSystem ? '' : `, which a copy makes ${made.native}`})`,
+      )
+  }
+  const found = [
+    ...(lost.length === 0 ? [] : [`NOT NULL only in the source: ${lost.join(', ')}`]),
+    ...(only.length === 0 ? [] : [`NOT NULL only in the target: ${only.join(', ')}`]),
+    ...(narrower.length === 0 ? [] : [`narrower than in the source: ${narrower.join(', ')}`]),
+  ]
+  if (found.length === 0) return { ...head, outcome: 'ok', found: 'NOT NULL as in the source, and no narrower type' }
+  const hint = 'alter the columns of the target before programs write to it, unless they differ on purpose'
+  return { ...head, outcome: 'differs', found: found.join('; '), hint }
 }
 
 /** Why the object is not in the target, in brackets; empty if a stream creates it. */

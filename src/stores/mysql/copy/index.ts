@@ -20,6 +20,7 @@ import type { MysqlOffers } from '../offered.ts'
 import { MysqlObjects } from './objects.ts'
 import { interruptibleMysql, openCopySession } from './sessions.ts'
 import { findMysqlTables } from './tables.ts'
+import { LENGTHS } from './types.ts'
 import { createMysqlTable } from './ddl.ts'
 import { MysqlTarget } from './target.ts'
 import { openView } from './view.ts'
@@ -86,6 +87,7 @@ class Store implements CopyStore {
       numbering: 'first of key',
       expressions: MYSQL_EXPRESSIONS,
       modalSigns: MODAL_SIGNS,
+      lengths: LENGTHS,
       maxValueBytes: session.facts.maxPacket - PACKET_MARGIN,
       retryMs: config.retryMs,
     }

@@ -23,6 +23,15 @@ const BITS: Readonly<Record<string, 8 | 16 | 24 | 32 | 64>> = {
 }
 
 const TEXTS = new Set(['varchar', 'tinytext', 'text', 'mediumtext', 'longtext'])
+/** Bytes of the longest value of each type; values of longtext and longblob are limited by the server's packets only. */
+export const LENGTHS: Readonly<Record<string, number>> = {
+  tinytext: 255,
+  text: 65_535,
+  mediumtext: 16_777_215,
+  tinyblob: 255,
+  blob: 65_535,
+  mediumblob: 16_777_215,
+}
 const BYTES = new Set(['binary', 'varbinary', 'tinyblob', 'blob', 'mediumblob', 'longblob'])
 /** Types that only the server itself understands. They are copied as hexadecimal digits of its own bytes. */
 const OPAQUE = new Set([

@@ -7,7 +7,7 @@ import { isJson, writeReport } from '../../../run/report-file.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
 import type { signOff } from './declaration.ts'
 
-const STATUS = { ok: 'ok', failed: 'fail', 'not checked': 'warn' } as const
+const STATUS = { ok: 'ok', failed: 'fail', differs: 'warn', 'not checked': 'warn' } as const
 
 /** Emits the checks and the verdict, and writes the file of --report. @returns an error unless the verdict is given */
 export async function reportSignOff(
@@ -49,6 +49,7 @@ export async function reportSignOff(
       rows: dec(rows),
       ok: count('ok'),
       failed: count('failed'),
+      differing: count('differs'),
       notChecked: count('not checked'),
     },
     ...wrote,
