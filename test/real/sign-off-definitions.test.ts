@@ -55,6 +55,9 @@ describe.each(['postgresql', 'mysql'] as const)('%s', async (system) => {
         ],
       ],
     ])
+    const again = copyOf(source, target, 't', { with: ['defaults'] })
+    const { finished } = await perform({ ...again, follow: { cdc: 'trigger', resync: ['t'], until: 'caught-up' } })
+    expect([finished.error, await target.rows(at)]).toEqual([undefined, [['7']]])
   })
 })
 

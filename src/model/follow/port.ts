@@ -75,6 +75,8 @@ export type StreamStart = {
    * exist.
    */
   readonly since?: Readonly<Record<string, string>>
+  /** Tables (`tableText`) that were copied again within the stream; users may have changed the target's since. */
+  readonly recopied?: readonly string[]
   /**
    * Owner ids of this target, newest last. The source records the last one, or the previous one if a program was killed
    * in between. Absent in streams of older programs.

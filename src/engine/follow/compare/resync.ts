@@ -83,13 +83,15 @@ export async function resyncTables(
   const keys = found.map(({ key }) => key)
   await ledger.noteState(id, keys, 'resync', null)
   const { position } = await ledger.progress(id, changes)
-  const renewed = await changes.renew(
+  const again = await changes.renew(
     startRecord,
     found.map(({ source }) => source),
     changes.position(position),
     signal,
     (message) => run.emit({ type: 'log', level: 'note', message }),
   )
+  const names = new Set([...(startRecord.recopied ?? []), ...found.map(({ name }) => name)])
+  const renewed: StreamStart = { ...again, recopied: [...names] }
   const runs = new RunLedger(database, owner)
   for (const { key } of found) {
     await new ChunkLedger(database, key, owner).retireAll('resync', null)
