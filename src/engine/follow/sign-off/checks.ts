@@ -6,9 +6,12 @@ import { tableText, type Column, type TableName } from '../../../model/copy/colu
 import type { CopyStore } from '../../../model/copy/port.ts'
 import { givenFields } from '../../../shared/given-fields.ts'
 import type { SignOffCheck } from '../../../model/follow/sign-off.ts'
+import type { OperationalTable } from '../../../model/follow/operational-port.ts'
+import { furtherPosition } from '../../../model/copy/sequence.ts'
 import { planObjects, withoutFiringKeys, type PlannedObject, type SplitPlans } from '../../copy/objects/plan-objects.ts'
 import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 import { newColumn } from '../../copy/plan/new-table.ts'
+import { withKey } from '../../copy/plan/table-plan.ts'
 import { isNarrower, type SizedColumn } from '../../copy/plan/pair-types.ts'
 import type { PlannedCopy, PlannedTable } from '../../copy/plan/plan-copy.ts'
 import { onSide } from '../../copy/sides.ts'
@@ -66,14 +69,49 @@ async function targetChecks(
     )
     return [{ spec: plan.target, sequences }]
   })
-  if (preflight === undefined)
-    return specs.map(({ spec: { table } }): SignOffCheck => ({
-      check: 'writes, pruning, indexes, constraints, sequences',
-      table: tableText(table),
-      outcome: 'not checked',
-      found: `they are not checked in ${to.system}`,
-    }))
-  return await onSide('target', () => preflight.check(specs, signal))
+  if (preflight !== undefined) return await onSide('target', () => preflight.check(specs, signal))
+  const checks: SignOffCheck[] = []
+  for (const one of specs) {
+    const head = { check: 'writes, pruning, indexes, constraints', table: tableText(one.spec.table) }
+    checks.push({ ...head, outcome: 'not checked', found: `they are not checked in ${to.system}` })
+    checks.push(await onSide('target', () => numberCheck(one, to, signal)))
+  }
+  return checks
+}
+
+/** Compares the next number of each numbered column with its furthest value, and with the source's next number. */
+async function numberCheck(
+  { spec, sequences }: OperationalTable,
+  to: CopyStore,
+  signal: AbortSignal,
+): Promise<SignOffCheck> {
+  const head = { check: 'sequences', table: tableText(spec.table) }
+  const numbered = await to.dependencies().sequences(spec, signal)
+  if (numbered.length === 0) return { ...head, outcome: 'not checked', found: 'no column is numbered by a sequence' }
+  await using view = await to.source(signal)
+  const [ahead, behind, settings]: [string[], string[], string[]] = [[], [], []]
+  for (const { column, next, options: { increment } = { increment: 1n } } of numbered) {
+    const { low, high } = await view.extent(withKey(spec, [column]), null, false)
+    const last = increment < 0n ? low : high
+    if (next === null || (last !== null && !/^-?\d+$/.test(last)))
+      return { ...head, outcome: 'not checked', found: `the next number of ${column} cannot be compared` }
+    const source = sequences.find((one) => one.column === column)?.next ?? null
+    const text = `${column} continues with ${next}, ${last === null ? 'has no value' : `ends at ${last}`}${source === null ? '' : `, and the source continues with ${source}`}`
+    const own = last === null ? next : furtherPosition(next, BigInt(last) + increment, increment)
+    const goal = source === null ? own : furtherPosition(own, source, increment)
+    if (goal === next) ahead.push(text)
+    else {
+      behind.push(text)
+      settings.push(`set the next number of ${column} to ${goal}`)
+    }
+  }
+  if (behind.length === 0) return { ...head, outcome: 'ok', found: ahead.join('; ') }
+  return {
+    ...head,
+    outcome: 'failed',
+    found: `behind the values of their columns, or the source: ${behind.join('; ')}`,
+    hint: `the stream does not replicate them; when programs no longer write to the source, check again, then ${settings.join(', ')}`,
+  }
 }
 
 /**
