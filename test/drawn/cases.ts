@@ -180,4 +180,12 @@ export const CASES: readonly Case[] = [
     to: 'mysql',
     columns: [{ name: 'c0', type: 'float(10,2)', values: ['4294967295', '-99999999.99', '99999999'] }],
   },
+  {
+    why: 'a key with no form in the target left a read of D1 behind, whose error ended the program',
+    from: 'd1',
+    to: 'sqlite',
+    columns: [{ name: 'c0', type: 'BOOLEAN', values: ['-9223372036854775808', '9007199254740993'] }],
+    key: [0],
+    expected: 'ROWS_ASIDE',
+  },
 ]

@@ -9,7 +9,7 @@ import type { RowRequest, SourceView } from '../../../model/copy/source-port.ts'
 import { writtenCells } from '../table/context.ts'
 import { compareRange, equalRows, readableDigests } from '../diff/compare.ts'
 import { type RowDifference } from '../diff/difference.ts'
-import { sourceRequest, targetRequest, type DiffSides } from '../diff/sides.ts'
+import { requestsOf, type DiffSides } from '../diff/sides.ts'
 import { compareByKeys, compareTokens, type TokenHooks } from '../diff/tokens.ts'
 import type { RingPlan } from '../plan/ring-plan.ts'
 
@@ -96,9 +96,10 @@ async function digestsOf(all: DiffSides, range: Range): Promise<SideDigests | nu
   const { plan, source, target, signal } = sides
   const { frames: format } = plan
   if (format !== undefined && range.by === 'key' && source.frames !== undefined && target.frames !== undefined) {
+    const [asked, wanted] = requestsOf(sides, range)
     const [here, there] = await Promise.all([
-      echoOf(source, sourceRequest(sides, range), format, signal),
-      echoOf(target, targetRequest(sides, range), format, signal),
+      echoOf(source, asked, format, signal),
+      echoOf(target, wanted, format, signal),
     ])
     // Different bytes may still be equal values, so fall through to the canonical checksum.
     if (equalDigests(here, there)) return { scheme: 'echo', source: here, target: there }

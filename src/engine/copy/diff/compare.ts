@@ -19,6 +19,7 @@ import {
   keepKeys,
   KeyedRows,
   rowsByKey,
+  requestsOf,
   sourceRequest,
   targetRequest,
   type DiffSides,
@@ -193,9 +194,10 @@ async function leaf(
   const { plan, signal } = sides
   const unread: DiffFinding[] = []
   const onRefused: RowRequest['onRefused'] = (row, error) => unread.push({ kind: 'unread', row, error })
+  const [here, there] = requestsOf(sides, range)
   const [source, target] = await Promise.all([
-    rowsByKey(sides.source, { ...sourceRequest(sides, range), onRefused }, plan, signal),
-    rowsByKey(sides.target, targetRequest(sides, range), plan, signal),
+    rowsByKey(sides.source, { ...here, onRefused }, plan, signal),
+    rowsByKey(sides.target, there, plan, signal),
   ])
   for (const one of unread) await found(one)
   const equal = await compareMaps(plan, source, target, found)

@@ -8,7 +8,7 @@ import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import { differenceOf, type RowDifference } from './difference.ts'
 import { latestExpiry, isExpiring } from './expiring-rows.ts'
-import { rowBound, findsByKey, sourceRequest, targetRequest, timedByKey, type DiffSides } from './sides.ts'
+import { rowBound, findsByKey, requestsOf, sourceRequest, targetRequest, timedByKey, type DiffSides } from './sides.ts'
 import { repairOf, type Timed, type TimeOptions } from './times.ts'
 import { lifetimeDifference } from './tokens.ts'
 
@@ -194,9 +194,10 @@ async function inspect(
   const { plan, signal } = sides
   const range = { by: 'keys', keys: suspects.map(({ key }) => key) } as const
   const begunMs = Date.now()
+  const [asked, wanted] = requestsOf(sides, range)
   const [source, target] = await Promise.all([
-    byBound(sides.source, sourceRequest(sides, range), plan, signal),
-    byBound(sides.target, targetRequest(sides, range), plan, signal),
+    byBound(sides.source, asked, plan, signal),
+    byBound(sides.target, wanted, plan, signal),
   ])
   const until = await latestExpiry(sides, begunMs, [...source.values(), ...target.values()])
   const finds = findsByKey(plan)

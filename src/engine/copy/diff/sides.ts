@@ -97,6 +97,18 @@ export function targetRequest(
   return { ...request, asStored: true }
 }
 
+/**
+ * Requests for the rows of both sides. Read neither before both are made: a key of the source may have no form in the
+ * target, and a read that nothing waits for would end the program with its error.
+ * @throws SluiceError VALUE_REFUSED
+ */
+export function requestsOf(
+  sides: Pick<DiffSides, 'plan' | 'targetWhere'>,
+  range: Range,
+): readonly [source: RowRequest, target: RowRequest] {
+  return [sourceRequest(sides, range), targetRequest(sides, range)]
+}
+
 /** Request option to return partitions with static values only, too; empty unless both sides are Cassandra. */
 function sharedOnly(plan: TablePlan): { readonly sharedOnly?: true } {
   return areStamped(plan) ? { sharedOnly: true } : {}
@@ -104,10 +116,8 @@ function sharedOnly(plan: TablePlan): { readonly sharedOnly?: true } {
 
 export async function digests(sides: DiffSides, range: Range): Promise<readonly [Digest, Digest]> {
   const { source, target, signal } = sides
-  return Promise.all([
-    viewDigest(source, sourceRequest(sides, range), signal),
-    viewDigest(target, targetRequest(sides, range), signal),
-  ])
+  const [here, there] = requestsOf(sides, range)
+  return Promise.all([viewDigest(source, here, signal), viewDigest(target, there, signal)])
 }
 
 /** Rows of a range by key. */

@@ -19,6 +19,7 @@ import {
   findsByKey,
   keepKeys,
   rowBound,
+  requestsOf,
   sourceRequest,
   targetRequest,
   timedByKey,
@@ -67,13 +68,11 @@ async function byRange(sides: DiffSides, tokens: TokenRange, hooks: TokenHooks, 
   const { plan, source, target, signal } = sides
   const range = rangeOf(plan, tokens)
   const unread: (() => void)[] = []
-  const request: RowRequest = {
-    ...sourceRequest(sides, range),
-    onRefused: (row, error) => unread.push(() => hooks.unread(row, error)),
-  }
+  const [request, asked] = requestsOf(sides, range)
+  const onRefused: RowRequest['onRefused'] = (row, error) => unread.push(() => hooks.unread(row, error))
   const [here, there] = await Promise.all([
-    rowsInMemory(source, timed(sides, request), plan, signal),
-    rowsInMemory(target, timed(sides, targetRequest(sides, range)), plan, signal),
+    rowsInMemory(source, timed(sides, { ...request, onRefused }), plan, signal),
+    rowsInMemory(target, timed(sides, asked), plan, signal),
   ])
   if (here === null || there === null) {
     const halves = halveTokens(tokens)

@@ -9,7 +9,7 @@ import type { RowRequest, SourceView } from '../../../model/copy/source-port.ts'
 import { differenceOf, type RowDifference } from '../../copy/diff/difference.ts'
 import { keyPositions } from '../../copy/table/context.ts'
 import { completeShared, differenceOfKey } from '../../copy/diff/same-key.ts'
-import { KeyedRows, rowBound, rowsByKey, sourceRequest, targetRequest } from '../../copy/diff/sides.ts'
+import { KeyedRows, rowBound, rowsByKey, requestsOf, sourceRequest, targetRequest } from '../../copy/diff/sides.ts'
 import { viewDigest } from '../../copy/chunk/digest.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
 import { byIdentity } from '../compare/rereads.ts'
@@ -67,10 +67,10 @@ export async function rowsOfKey(
   { source, target, signal }: BothViews,
 ): Promise<{ readonly key: RowDifference['key']; readonly difference: RowDifference | null } | null> {
   const plan = byIdentity(table)
-  const range: Range = { by: 'keys', keys: [key] }
+  const [asked, wanted] = requestsOf({ plan }, { by: 'keys', keys: [key] })
   const [here, there] = await Promise.all([
-    rowsByKey(source, sourceRequest({ plan }, range), plan, signal),
-    rowsByKey(target, targetRequest({ plan }, range), plan, signal),
+    rowsByKey(source, asked, plan, signal),
+    rowsByKey(target, wanted, plan, signal),
   ])
   const [[row], [copy]] = [[...here.values()], [...there.values()]]
   const known = row ?? copy
