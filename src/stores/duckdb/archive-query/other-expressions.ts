@@ -30,7 +30,7 @@ export function otherAnswer(name: string, what: string, hint: string): SluiceErr
 }
 
 /** Floating point numbers of a statement: it reads a column of them, or has literals or casts that make them. */
-export type Reals = { readonly read: boolean; readonly made: boolean }
+type Reals = { readonly read: boolean; readonly made: boolean }
 
 /** True for a plan of `json_serialize_plan`; false for the error if DuckDB cannot plan the statement. */
 export function isPlan(part: PlanJson): boolean {
