@@ -163,6 +163,7 @@ export const LONGEST = [
   'test/fault/workers-cut-off.test.ts',
   'test/fault/workers-stream-alerts.test.ts',
   'test/real/archive-schema-types.test.ts',
+  'test/real/archive-query-expressions.test.ts',
   'test/fault/follow-frozen.test.ts',
   'test/real/archive-elsewhere.test.ts',
   'test/judges/exported-logs.test.ts',
