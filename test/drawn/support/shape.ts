@@ -80,7 +80,7 @@ export type DrawnSystem = {
   behind?(row: readonly string[]): string
   /** The judged texts without what other systems lack. */
   timeless?(judged: Judged): Judged
-  /** Statements that relax settings, so that the server accepts what a strict session refuses. */
+  /** Statements that begin a session: the server then accepts what a strict one refuses, and finds the table by its name. */
   readonly loose: readonly string[]
   /** Name of the only table that does not belong to sluice, as SQL; empty if there is none. */
   tableOf(place: Place): Promise<string>

@@ -172,7 +172,8 @@ export const postgresql: DrawnSystem = {
   get first() {
     return [...FIRST, ...extensions]
   },
-  loose: [],
+  // A drawn search_path of the database may leave out the schema of the table.
+  loose: ['SET search_path TO public'],
   options: (random) => pick(random, ['', '', '', 'WITH (fillfactor = 50)', 'WITHOUT OIDS']),
   settings: (random: Random, database) =>
     Array.from(
