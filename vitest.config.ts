@@ -1,16 +1,24 @@
 import { defineConfig } from 'vitest/config'
 import { compiledModules, LOADED_BY_NODE } from './test/setup/compiled.ts'
 import LongFirst from './test/setup/long-first.ts'
-import { ALL_ONLY, CATALOG, CI_EACH_DAY, LIGHT, LONG, LONGER, LONGEST } from './test/setup/suites.ts'
+import {
+  ALL_ONLY,
+  CATALOG,
+  CI_EACH_DAY,
+  dayOfLongest,
+  LIGHT,
+  LONG,
+  LONGER,
+  LONGEST,
+  LONGEST_DAYS,
+} from './test/setup/suites.ts'
 
 const ALL = Boolean(process.env['SLUICE_TEST_ALL'])
 const CI = process.env['SLUICE_TEST_CI'] ?? ''
 const EVERY_DAY = ALL || CI === 'all'
-/** Days of a quarter, dealt to and fro, so that each takes about as long as the others. */
-const QUARTERS = [0, 1, 2, 3, 3, 2, 1, 0] as const
 /** CI says the day, so that what is run once more after midnight is among the suites of that day. */
-const TODAY = Number(process.env['SLUICE_TEST_DAY'] ?? Math.floor(Date.now() / 86_400_000)) % 4
-const OTHER_DAYS = CI === 'all' ? [] : LONGEST.filter((_, i) => QUARTERS[i % QUARTERS.length] !== TODAY)
+const TODAY = Number(process.env['SLUICE_TEST_DAY'] ?? Math.floor(Date.now() / 86_400_000)) % LONGEST_DAYS
+const OTHER_DAYS = CI === 'all' ? [] : LONGEST.filter((_, i) => dayOfLongest(i) !== TODAY)
 const LEFT_OUT = ALL ? [] : [...ALL_ONLY, ...(CI === '' ? [...LONGEST, ...CI_EACH_DAY] : OTHER_DAYS)]
 
 /**

@@ -187,7 +187,7 @@ describe.skipIf(!POSTGRES_OWN)(`a table that another session wants to lock ${POS
       .poll(
         () =>
           source.rows(
-            `SELECT count(*) FROM pg_stat_activity WHERE query = 'ROLLBACK TO SAVEPOINT looking' AND state = 'idle in transaction'`,
+            `SELECT count(*) FROM pg_stat_activity WHERE query = 'ROLLBACK TO SAVEPOINT poll' AND state = 'idle in transaction'`,
           ),
         { timeout: 10_000 },
       ) // prettier-ignore

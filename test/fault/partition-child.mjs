@@ -38,8 +38,8 @@ const { signal } = new AbortController()
 const made = await maintenance.make({
   table: await maintenance.inspect(table, false, signal),
   partitions,
-  patienceMs: 100,
-  budgetMs: 10_000,
+  lockTimeoutMs: 100,
+  retryLimitMs: 10_000,
   signal,
 })
 await store[Symbol.asyncDispose]()

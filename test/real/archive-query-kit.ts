@@ -206,7 +206,7 @@ export const QUESTIONS: readonly string[] = [
   'SELECT a.id, b.id FROM bookings a JOIN bookings b ON a.id = b.id + 1 AND a.customer <> b.customer WHERE a.id < 40 ORDER BY 1, 2',
   "SELECT count(*) FROM bookings a LEFT JOIN bookings b ON a.id = b.id AND b.day >= '2024-10-01' WHERE b.id IS NULL",
   'SELECT id, row_number() OVER (PARTITION BY customer ORDER BY id) FROM bookings QUALIFY 2 = row_number() OVER (PARTITION BY customer ORDER BY id) ORDER BY id',
-  'SELECT id, seen::VARCHAR FROM bookings ORDER BY seen DESC NULLS LAST, id LIMIT 7',
+  'SELECT id, epoch_ms(seen) FROM bookings ORDER BY seen DESC NULLS LAST, id LIMIT 7',
   'SELECT id, id FROM bookings ORDER BY id DESC LIMIT 5 OFFSET 3',
   "SELECT id, note FROM bookings WHERE note = 'it''s AND day' AND id < 60 ORDER BY id",
   'SELECT note, length(note), count(*) FROM bookings GROUP BY ALL ORDER BY note NULLS FIRST',

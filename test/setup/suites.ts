@@ -137,7 +137,7 @@ export const CI_EACH_DAY = [
 ]
 
 /**
- * The longest suites whose subject a quicker suite also tests on one system, longest first: `.ci/run` runs a quarter of
+ * The longest suites whose subject a quicker suite also tests on one system, longest first: `.ci/run` runs an eighth of
  * them each day with SLUICE_TEST_CI, since all of them take too long for CI. All run with SLUICE_TEST_CI=all, and `npm
  * test` reports that they were left out.
  */
@@ -372,6 +372,15 @@ export const LONGEST = [
   'test/fault/follow-begin-kill.test.ts',
   'test/fault/follow-counter.test.ts',
 ]
+
+/** Days to which the longest suites are dealt. */
+export const LONGEST_DAYS = 8
+
+/** The day of a suite by its place in `LONGEST`: dealt to and fro, so that each day takes about as long as the others. */
+export function dayOfLongest(place: number): number {
+  const at = place % (2 * LONGEST_DAYS)
+  return Math.min(at, 2 * LONGEST_DAYS - 1 - at)
+}
 
 /**
  * Long-running tests, more random histories than those in CI, measured waits: only with SLUICE_TEST_ALL, because they
