@@ -89,9 +89,7 @@ export default class CountReporter implements Reporter {
     if (!process.env['SLUICE_TEST_CI'] && !process.env['SLUICE_TEST_ALL'] && modules.length > 1)
       process.stdout.write('the longer suites are left to .ci/run; SLUICE_TEST_CI=all runs them here too\n')
     if (process.env['SLUICE_TEST_CI'] === '1' && !process.env['SLUICE_TEST_ALL'] && modules.length > 1)
-      process.stdout.write(
-        'most of the longest suites are left to other days; SLUICE_TEST_CI=all runs them all\n',
-      )
+      process.stdout.write('most of the longest suites are left to other days; SLUICE_TEST_CI=all runs them all\n')
     if (process.env['SLUICE_TEST_CI'] && modules.length > MANY)
       process.stdout.write(`the files that took longest:\n${slowest(modules, SHOWN).join('\n')}\n`)
     for (const name of unsteady(modules)) process.stdout.write(`passed only at the second try: ${name}\n`)
