@@ -23,8 +23,9 @@ type DerivedCalendar = {
 }
 
 /**
- * The calendar in which each of the newest partitions is one period; null if they match none. If no preferred zone fits,
- * other zones are tried, and a match is used only if there is just one: a wrong zone would shift future periods by hours.
+ * The calendar in which each of the newest partitions is one period; null if they match none. If no preferred zone
+ * fits, other zones are tried, and a match is used only if there is just one: a wrong zone would shift future periods
+ * by hours.
  * @param partitions sorted by lower bound
  * @param zones candidates for the start of days, preferred ones first; for columns of instants
  * @param others zones to try if none of the preferred ones fits

@@ -15,8 +15,8 @@ const SPOOL_REST = /^(?:([0-9a-f]{8})-)?(\d+)-/
 const SPOOL_FORGOTTEN_MS = 7 * 86_400_000
 
 /**
- * Creates a private folder for files of a bucket, spilled data of an engine, or a file that is being written. The caller
- * removes it. Removes folders of killed programs, which may be as large as a partition.
+ * Creates a private folder for files of a bucket, spilled data of an engine, or a file that is being written. The
+ * caller removes it. Removes folders of killed programs, which may be as large as a partition.
  */
 export async function makeSpool(root = tmpdir()): Promise<string> {
   for (const name of await readdir(root)) {

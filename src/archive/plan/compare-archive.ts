@@ -86,7 +86,8 @@ export async function* compareArchive(
 }
 
 /**
- * For an archive newer than its ledger, because the ledger was restored from a backup. Reads all files that the log names for a DROPPED partition, and compares them with their tags.
+ * For an archive newer than its ledger, because the ledger was restored from a backup. Reads all files that the log
+ * names for a DROPPED partition, and compares them with their tags.
  * @param finding how the log differs from the ledger
  * @returns repair `later` with the partition as in the log, if all its files have the bytes and rows of their tags
  * @throws SluiceError SOURCE_IO, SOURCE_DENIED if a bucket cannot be read

@@ -13,8 +13,8 @@ import { destroyedError, leaseLostError } from './refusals.ts'
 /**
  * DROPPED → EXPIRED, or the end of an interrupted expiry. The state changes only if the partition has no hold.
  * @param by user who requested it
- * @throws SluiceError ARCHIVE_CONFLICT if the log does not name its files; TARGET_DENIED if commits of the server may be
- * lost in a crash; ARCHIVE_FOREIGN, LEASE_LOST
+ * @throws SluiceError ARCHIVE_CONFLICT if the log does not name its files; TARGET_DENIED if commits of the server may
+ * be lost in a crash; ARCHIVE_FOREIGN, LEASE_LOST
  */
 export async function expirePartition(
   context: ArchiveContext,

@@ -294,7 +294,9 @@ export const SILENT_AFTER_MS = 7_000
 export const LOST_AFTER_MS = 30_000
 /** Interval at which each worker searches for tasks of lost workers. */
 export const SWEEP_MS = 2_000
-/** Maximum time from the last heartbeat of a lost worker until another worker can claim its tasks. @internal for tests */
+/**
+ * Maximum time from the last heartbeat of a lost worker until another worker can claim its tasks. @internal for tests
+ */
 export const TAKEN_OVER_MS = 35_000
 /** A resumable task is released after this time, so that runs and workers alternate. */
 export const TASK_TURN_MS = 5 * 60_000

@@ -94,9 +94,8 @@ export class S3Client {
    * Sends a request, and retries until `take` has processed its answer. If a body breaks, `take` is called again with a
    * new answer, so it must start from the beginning each time.
    * @param allowed statuses other than 200 and 206 that count as answers
-   * @throws SluiceError SOURCE_GONE, SOURCE_DENIED, SOURCE_IO, LOG_CHANGED, NO_SUCH_PATH, TLS_FAILED; CONNECT_FAILED for
-   * keys that have ended; BAD_CONFIG
-   * without credentials
+   * @throws SluiceError SOURCE_GONE, SOURCE_DENIED, SOURCE_IO, LOG_CHANGED, NO_SUCH_PATH, TLS_FAILED; CONNECT_FAILED
+   * for keys that have ended; BAD_CONFIG without credentials
    */
   async request<T>(
     request: S3Request,

@@ -126,9 +126,9 @@ export class ChunkClaims {
   /** Finds the next chunk by an index, in a time that does not depend on the number of chunks. */
   async #claimNext(due: string): Promise<Claim | null> {
     if (this.#search.isScattered) this.#pendingRange ??= await this.#pendingEnds()
-    for (const condition of this.#search.queries(this.#pendingRange)) {
-      const first = `SELECT id FROM migration_checkpoints WHERE ${due}${condition} ORDER BY chunk_no, id LIMIT 1 ${this.#dialect.skipLocked}`
-      const claim = await this.#take({ first }, condition)
+    for (const filter of this.#search.queries(this.#pendingRange)) {
+      const first = `SELECT id FROM migration_checkpoints WHERE ${due}${filter} ORDER BY chunk_no, id LIMIT 1 ${this.#dialect.skipLocked}`
+      const claim = await this.#take({ first }, filter)
       if (claim !== null) return claim
     }
     return null
@@ -151,9 +151,9 @@ export class ChunkClaims {
 
   /** Reads the next free chunks into `#ahead`. @returns false if there are none */
   async #readAhead(due: string): Promise<boolean> {
-    for (const condition of this.#search.isScattered ? this.#search.all() : this.#search.queries(null)) {
+    for (const filter of this.#search.isScattered ? this.#search.all() : this.#search.queries(null)) {
       const rows = await this.#database.all(
-        `SELECT id, rowid FROM migration_checkpoints WHERE ${due}${condition} ORDER BY ${scattered(this.#seed)}chunk_no, id LIMIT ${READ_AHEAD}`,
+        `SELECT id, rowid FROM migration_checkpoints WHERE ${due}${filter} ORDER BY ${scattered(this.#seed)}chunk_no, id LIMIT ${READ_AHEAD}`,
         this.#identity,
       )
       if (rows.length === 0) continue
@@ -166,12 +166,9 @@ export class ChunkClaims {
   /**
    * Claims a chunk.
    * @param which query for the id of the chunk (`first`), or condition on its row (`where`)
-   * @param condition additional condition, with which an index finds the claimed chunk
+   * @param filter further condition, with which an index finds the claimed chunk
    */
-  async #take(
-    which: { readonly first: string } | { readonly where: string },
-    condition: string,
-  ): Promise<Claim | null> {
+  async #take(which: { readonly first: string } | { readonly where: string }, filter: string): Promise<Claim | null> {
     const token = randomUUID()
     const taken = this.#lease.taken(this.#owner)
     const { start, where, before, after } = this.#updateOf(which)
@@ -192,7 +189,7 @@ export class ChunkClaims {
       },
       {
         sql: `SELECT ${columns} FROM migration_checkpoints
-              WHERE ${OF_TABLE} AND status = 'in_progress'${condition} AND claim = ? ORDER BY chunk_no, id`,
+              WHERE ${OF_TABLE} AND status = 'in_progress'${filter} AND claim = ? ORDER BY chunk_no, id`,
         parameters: [...this.#identity, token],
       },
     ])
@@ -241,10 +238,10 @@ export class ChunkClaims {
   /** Which kinds of unfinished chunks the table has. @param except chunk numbers to ignore */
   async remaining(part: JobShare | null, except: readonly string[] = []): Promise<RemainingChunks> {
     const left = { pending: false, held: false, failed: false }
-    for (const condition of this.#search.all()) {
+    for (const filter of this.#search.all()) {
       const there = (status: string): string =>
         // ORDER BY, so that no planner prefers a table scan for LIMIT 1.
-        `(SELECT id FROM migration_checkpoints WHERE ${OF_TABLE} AND status = ${status}${condition}${shareText(part)}${without(except)} ORDER BY chunk_no, id LIMIT 1)`
+        `(SELECT id FROM migration_checkpoints WHERE ${OF_TABLE} AND status = ${status}${filter}${shareText(part)}${without(except)} ORDER BY chunk_no, id LIMIT 1)`
       const [row = []] = await this.#database.all(
         `SELECT ${there("'pending'")}, ${there("'in_progress'")}, ${there(`'failed' AND ${NOT_QUARANTINED}`)}`,
         [...this.#identity, ...this.#identity, ...this.#identity],

@@ -79,7 +79,9 @@ export async function makeLateTable(database: LedgerDatabase, name: LateTable): 
   await createLedgerTable(database, name, BODIES[name](ledgerDialect(database.dialect).types))
 }
 
-/** Records a value for a table of a run, in a late table that has one column besides this key. Replaces an older value. */
+/**
+ * Records a value for a table of a run, in a late table that has one column besides this key. Replaces an older value.
+ */
 export async function noteOfRun(
   database: LedgerDatabase,
   name: 'migration_repair_plans' | 'migration_tracked_runs',

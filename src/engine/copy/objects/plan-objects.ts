@@ -194,7 +194,8 @@ function fittedFor(
 
 /**
  * Within one database, a foreign key to a table outside of the copy refers to the same table on both sides. Otherwise
- * the table is expected where a copy of it has its place: in the schema of the target table, or in that of its own name.
+ * the table is expected where a copy of it has its place: in the schema of the target table, or in that of its own
+ * name.
  */
 function placeElsewhere(
   table: TableName,

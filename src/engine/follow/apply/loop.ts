@@ -233,8 +233,8 @@ export class FollowLoop {
   }
 
   /**
-   * Compares all rows if that is due and all tables are live. Then calls the watch. While changes are held back, there is
-   * no common snapshot for either. @returns true to end the run
+   * Compares all rows if that is due and all tables are live. Then calls the watch. While changes are held back, there
+   * is no common snapshot for either. @returns true to end the run
    */
   async #isProved(applyWorkers: ApplyWorkers, source: PacedStream, proving: Proving): Promise<boolean> {
     const { equal, signOff, watch } = this.#goal

@@ -1,6 +1,6 @@
 /**
- * Compares the files of a checkpoint, and their statistics, with a replay of the log without it. Readers that start from
- * it lose rows of a file that it lacks, or whose statistics are wrong.
+ * Compares the files of a checkpoint, and their statistics, with a replay of the log without it. Readers that start
+ * from it lose rows of a file that it lacks, or whose statistics are wrong.
  */
 import type { AddAction } from '../../../delta/actions.ts'
 import { statsText } from '../../../delta/fsck/checkpoint-rows.ts'

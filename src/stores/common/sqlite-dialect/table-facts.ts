@@ -39,7 +39,9 @@ export function sqliteIdentity(name: string, sql: string): string {
   return `${name} ${createHash('sha256').update(sql).digest('hex').slice(0, 16)}`
 }
 
-/** What constraints do with a row that violates them, if they declare it: `IGNORE`, `REPLACE` …; the default is ABORT. */
+/**
+ * What constraints do with a row that violates them, if they declare it: `IGNORE`, `REPLACE` …; the default is ABORT.
+ */
 export function declaredConflicts(sql: string): readonly string[] {
   const clauses = maskedCode(sql, 'brackets').matchAll(/\bON\s+CONFLICT\s+(ROLLBACK|FAIL|IGNORE|REPLACE)\b/gi)
   return [...new Set([...clauses].map(([, word = '']) => word.toUpperCase()))]

@@ -76,7 +76,9 @@ function columnsOf({ native, collation = /^/ }: OtherText, columns: readonly Que
   return columns.flatMap((column, i) => (isOne(column) ? [i] : []))
 }
 
-/** True if a text may be one of the columns: with a mark, DuckDB cannot plan COLLATE and others that only take texts. */
+/**
+ * True if a text may be one of the columns: with a mark, DuckDB cannot plan COLLATE and others that only take texts.
+ */
 function mayHaveText(plain: PlanJson, rule: OtherText): boolean {
   if (rule.within.test('')) return true
   if (plain === null || typeof plain !== 'object') return false

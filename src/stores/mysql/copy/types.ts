@@ -23,7 +23,9 @@ const BITS: Readonly<Record<string, 8 | 16 | 24 | 32 | 64>> = {
 }
 
 const TEXTS = new Set(['varchar', 'tinytext', 'text', 'mediumtext', 'longtext'])
-/** Bytes of the longest value of each type; values of longtext and longblob are limited by the server's packets only. */
+/**
+ * Bytes of the longest value of each type; values of longtext and longblob are limited by the server's packets only.
+ */
 export const LENGTHS: Readonly<Record<string, number>> = {
   tinytext: 255,
   text: 65_535,

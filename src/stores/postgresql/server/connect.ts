@@ -198,7 +198,8 @@ async function prepare(
 }
 
 /**
- * Tests if a login, whose session_replication_role is replica, may change the setting. Another role may have made it, and then even RESET is refused.
+ * Tests if a login, whose session_replication_role is replica, may change the setting. Another role may have made it,
+ * and then even RESET is refused.
  * @throws SluiceError TARGET_DENIED
  */
 async function refuseReplica(client: Client, { user, label }: PostgresSettings): Promise<void> {

@@ -279,8 +279,8 @@ function sameKey(table: FollowedTable): string {
 }
 
 /**
- * Kinds whose values may be equal although their canonical texts differ: citext, collations, intervals. Decimals are not
- * among them: 1.0 and 1.00 have one canonical text.
+ * Kinds whose values may be equal although their canonical texts differ: citext, collations, intervals. Decimals are
+ * not among them: 1.0 and 1.00 have one canonical text.
  */
 const SPELLED: ReadonlySet<ColumnType['kind']> = new Set(['text', 'native', 'list'])
 
