@@ -87,7 +87,7 @@ export function chunkColumns(text: string): string {
 }
 
 export function chunkOf(row: SqlRow): StoredChunk {
-  const [id, no, kind, lo, hi, start, end, status, read, written, aside, records, cursor] = row
+  const [id, no, kind, lo, hi, start, end, status, read, written, quarantined, records, cursor] = row
   const [
     owner,
     host,
@@ -112,10 +112,11 @@ export function chunkOf(row: SqlRow): StoredChunk {
     id: Number(id),
     no: Number(no ?? 0),
     range: readRange([kind ?? null, lo ?? null, hi ?? null, start ?? null, end ?? null]),
-    status: status === 'failed' && code === QUARANTINE_CODE && bigintOf(aside) > 0n ? 'completed' : String(status),
+    status:
+      status === 'failed' && code === QUARANTINE_CODE && bigintOf(quarantined) > 0n ? 'completed' : String(status),
     read: bigintOf(read),
     written: bigintOf(written),
-    quarantined: bigintOf(aside),
+    quarantined: bigintOf(quarantined),
     records: bigintOf(records),
     cursor: textOrNull(cursor),
     holder: storedLeaseOwner([owner ?? null, host ?? null, pid ?? null, machine ?? null, started ?? null]),

@@ -4,6 +4,7 @@
  */
 import { tableText, type Column, type TableName } from '../../../model/copy/column-type.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
+import type { SourceView } from '../../../model/copy/source-port.ts'
 import { givenFields } from '../../../shared/given-fields.ts'
 import type { SignOffCheck } from '../../../model/follow/sign-off.ts'
 import type { OperationalTable } from '../../../model/follow/operational-port.ts'
@@ -70,12 +71,21 @@ async function targetChecks(
     return [{ spec: plan.target, sequences }]
   })
   if (preflight !== undefined) return await onSide('target', () => preflight.check(specs, signal))
+  const found = `they are not checked in ${to.system}`
+  const unchecked = specs.map(({ spec: { table } }): SignOffCheck => {
+    return { check: 'writes, pruning, indexes, constraints', table: tableText(table), outcome: 'not checked', found }
+  })
+  return [...unchecked, ...(await onSide('target', () => numberChecks(to, specs, signal)))]
+}
+
+async function numberChecks(
+  to: CopyStore,
+  tables: readonly OperationalTable[],
+  signal: AbortSignal,
+): Promise<readonly SignOffCheck[]> {
+  await using view = await to.source(signal)
   const checks: SignOffCheck[] = []
-  for (const one of specs) {
-    const head = { check: 'writes, pruning, indexes, constraints', table: tableText(one.spec.table) }
-    checks.push({ ...head, outcome: 'not checked', found: `they are not checked in ${to.system}` })
-    checks.push(await onSide('target', () => numberCheck(one, to, signal)))
-  }
+  for (const table of tables) checks.push(await numberCheck(table, to, view, signal))
   return checks
 }
 
@@ -83,12 +93,12 @@ async function targetChecks(
 async function numberCheck(
   { spec, sequences }: OperationalTable,
   to: CopyStore,
+  view: SourceView,
   signal: AbortSignal,
 ): Promise<SignOffCheck> {
   const head = { check: 'sequences', table: tableText(spec.table) }
   const numbered = await to.dependencies().sequences(spec, signal)
   if (numbered.length === 0) return { ...head, outcome: 'not checked', found: 'no column is numbered by a sequence' }
-  await using view = await to.source(signal)
   const [ahead, behind, settings]: [string[], string[], string[]] = [[], [], []]
   for (const { column, next, options: { increment } = { increment: 1n } } of numbered) {
     const { low, high } = await view.extent(withKey(spec, [column]), null, false)

@@ -31,7 +31,7 @@ export async function refuseOthers(
   session: QuerySession,
   { expressions, columns, sql }: QueryRequest,
   read: ReadonlySet<string>,
-  show: (marked: readonly number[], mark: Mark) => Promise<void>,
+  show: (marked: readonly number[], mark?: Mark) => Promise<void>,
 ): Promise<void> {
   if (expressions === undefined) return
   // Only DuckDB has SUMMARIZE. It adds expressions to the plan that the user did not write, so they are not checked.
@@ -47,20 +47,20 @@ export async function refuseOthers(
     (stored === 'float' || stored === 'double') && read.has(name)
   const made = expressions.reals?.test(definitionCode(sql)) === true
   refuseOtherExpressions(plain, expressions, { read: columns.some(isReal), made })
-  for (const rule of expressions.texts) {
-    const marked = columnsOf(rule, columns)
-    if (marked.length === 0) continue
-    const mark = markOf(rule)
-    await show(marked, mark)
-    // Without it, functions of texts would not take the columns.
-    await session.run('SET old_implicit_casting = true')
+  const rules = expressions.texts.map((rule) => ({ rule, marked: columnsOf(rule, columns) }))
+  const applying = rules.filter(({ marked }) => marked.length > 0)
+  if (applying.length === 0) return
+  // Without it, functions of texts would not take marked columns.
+  await session.run('SET old_implicit_casting = true')
+  for (const { rule, marked } of applying) {
+    await show(marked, markOf(rule))
     const typed = await planned()
-    await session.run('RESET old_implicit_casting')
-    await show([], mark)
     const names = marked.flatMap((i) => columns[i]?.name ?? [])
     if (isPlan(typed) ? hasText(typed, rule, ['']) : mayHaveText(plain, rule))
       throw otherAnswer(`${names.join(', ')} as a text`, rule.what, rule.instead)
   }
+  await session.run('RESET old_implicit_casting')
+  await show([])
 }
 
 /** Indexes of the columns to which the rule applies. */

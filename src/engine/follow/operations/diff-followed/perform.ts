@@ -134,14 +134,16 @@ async function waitForStream(
   run: DiffFollowedRun,
 ): Promise<'read' | 'stopped'> {
   for (let tried = 0; ; tried++) {
-    const how = await withTarget(operation, run, ({ to, ledger }) => waitUntilRead(waited, ledger, to.label, run))
+    const { how, isReverse } = await withTarget(operation, run, async ({ to, database, ledger }) => ({
+      how: await waitUntilRead(waited, ledger, to.label, run),
+      isReverse: await isReverseStream(database, stream.id),
+    }))
     if (how !== 'free') return how
     if (tried > MOST_TRIES) throw new Error('a stream has caught up, and rows that were named to it still wait')
     try {
       const ends = { from: operation.from ?? stream.source, to: operation.to }
       const { follow = {}, ...options } = copyOfStream(stream, ends, { until: 'caught-up' })
       const { proveEveryMs: _none, ...once } = follow
-      const isReverse = await withTarget(operation, run, ({ database }) => isReverseStream(database, stream.id))
       const { stopped, error } = await resumeStream({ ...options, follow: once }, run, isReverse)
       if (stopped === true) return 'stopped'
       if (error !== undefined) throw error
