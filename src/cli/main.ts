@@ -326,7 +326,7 @@ async function attach(
   const { showJoined } = await import('./open.ts')
   const face = { ...(await uiOptionsOf(globals, context)), transcript: transcriptOptions(globals, []) }
   const ended = await showJoined(joined, globals.quit, face, context)
-  if (ended.goesOn) context.stderr.write(`sluice: ${continuesText(runId)}\n`)
+  if (ended.isStillRunning) context.stderr.write(`sluice: ${continuesText(runId)}\n`)
   return ended.exitCode
 }
 

@@ -16,7 +16,7 @@ import { redactUrl } from '../shared/redact.ts'
 import { isSamePlace } from '../shared/same-place.ts'
 import { uiMemory, type UiMemory } from './ui/memory.ts'
 import type { KnownQueue } from '../app/thread/threaded-queue.ts'
-import type { RunToShow, RunToWatch, CliContext } from './ports.ts'
+import type { CliContext, RunToShow, RunToWatch, TuiResult } from './ports.ts'
 import { openTranscript, type TranscriptOptions } from './output/transcript.ts'
 import { uiCommands } from './ui/commands.ts'
 import { storeOf } from '../app/operations/facts.ts'
@@ -111,7 +111,7 @@ export async function showJoined(
   leaveWhenDone: boolean,
   uiOptions: UiOptions,
   context: CliContext,
-): Promise<TuiEnd> {
+): Promise<TuiResult> {
   const nothing = { lake: null, catalog: null, database: null }
   return showUntilClosed(nothing, uiOptions, context, { joined, leaveWhenDone })
 }
@@ -140,15 +140,13 @@ export async function openUi(
   return (await showUntilClosed(at, { ...options, memory }, context, undefined, onEvent)).exitCode
 }
 
-type TuiEnd = { readonly exitCode: number; readonly goesOn: boolean }
-
 async function showUntilClosed(
   { lake, catalog, database }: OpenedStores,
   options: UiOptions,
   context: CliContext,
   initial?: RunToShow | RunToWatch,
   onEvent?: (event: Event) => void,
-): Promise<TuiEnd> {
+): Promise<TuiResult> {
   const { tool, actor, host, ascii, lifecycle, deadline, queue, stores = [], memory = null } = options
   const transcript = await openTranscript(context, options.transcript)
   const open = [lake, catalog, database].filter((place) => place !== null)
@@ -183,7 +181,7 @@ async function showUntilClosed(
   })
   reported.learned = (url) => workbench.know(url)
   const { stdin, stdout } = context
-  const { exitCode, goesOn = false } = await tui.runTui({
+  const result = await tui.runTui({
     workbench,
     tool,
     ascii,
@@ -200,7 +198,7 @@ async function showUntilClosed(
     ...(initial === undefined ? {} : { initial }),
   })
   await transcript.end()
-  return { exitCode, goesOn }
+  return result
 }
 
 /** True for a path or URL, as opposed to a table id. */

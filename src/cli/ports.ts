@@ -17,6 +17,9 @@ export type RunToShow = { readonly operation: Operation; readonly commandLine: s
 /** A run of another program that the UI shows; the run continues after the user has left the UI. */
 export type RunToWatch = { readonly joined: JoinedRun; readonly leaveWhenDone: boolean }
 
+/** @property isStillRunning true if a run of another program was still active when the user left */
+export type TuiResult = { readonly exitCode: number; readonly isStillRunning: boolean }
+
 export type TuiPort = {
   runTui(options: {
     readonly workbench: Workbench
@@ -31,7 +34,7 @@ export type TuiPort = {
     readonly initial?: RunToShow | RunToWatch
     /** Called with the events of every run, numbered from 1; `run.finished` has the exit code. */
     readonly onEvent?: (run: number, event: Event) => void
-  }): Promise<{ readonly exitCode: number; readonly goesOn?: boolean }>
+  }): Promise<TuiResult>
 }
 
 /** The confirmed operation of a background process, and a channel to the process that started it. */

@@ -17,8 +17,6 @@ export type VersionChecksum = {
   /** `txns` and `domains`: null if the writer did not record them; empty if the table has none. */
   readonly txns: readonly TxnAction[] | null
   readonly domains: readonly DomainMetadataAction[] | null
-  readonly numDeletedRecords: number | null
-  readonly numDeletionVectors: number | null
   /** Parses the list of all files; null if the writer did not record it, or an entry is no add action. */
   readonly listedFiles: () => readonly AddAction[] | null
 }
@@ -74,8 +72,6 @@ export async function readCrc(store: LogStore, version: number, signal: AbortSig
     domains: actionsOf('domainMetadata', object['domainMetadata'], (one) =>
       one.kind === 'domainMetadata' ? one.domainMetadata : null,
     ),
-    numDeletedRecords: countOrNull(object['numDeletedRecordsOpt']),
-    numDeletionVectors: countOrNull(object['numDeletionVectorsOpt']),
     listedFiles: () => actionsOf('add', object['allFiles'], (one) => (one.kind === 'add' ? one.add : null)),
   }
 }

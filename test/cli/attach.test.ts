@@ -20,7 +20,7 @@ import type { Event } from '../../src/model/run/event.ts'
 import { foldEvent } from '../../src/tui/run/fold.ts'
 import { freshRun, type RunView } from '../../src/tui/run/run-view.ts'
 import { COPY } from '../tui/support/copy-events.ts'
-import { openPty } from '../tui/support/pty.ts'
+import { openPty, type PtyApp } from '../tui/support/pty.ts'
 
 const BIN = new URL('../../dist/cli/bin.js', import.meta.url).pathname
 const ROWS = 60_000
@@ -58,6 +58,12 @@ async function said(...words: readonly string[]): Promise<string> {
   const asked = sluice(...words)
   expect(await asked.code, asked.out()).toBe(0)
   return asked.out()
+}
+
+function terminalOf(...words: readonly string[]): PtyApp {
+  const { CI: _ci, ...around } = env
+  const given = Object.entries(around).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]))
+  return openPty({ script: BIN, args: words, env: Object.fromEntries(given) })
 }
 
 const urlOf = (name: string): string => `sqlite:///${path.join(folder, name)}`
@@ -125,6 +131,11 @@ it('when a run is killed, its viewer reports the interruption and the command to
   left.child.kill('SIGINT')
   expect(await left.code).toBe(130)
   expect(left.out()).toContain(`run ${run} continues; to watch it again: sluice attach ${run}`)
+  const shown = terminalOf('attach', run)
+  await shown.until('orders')
+  shown.type('q')
+  await shown.ended
+  expect(shown.raw()).toContain(`run ${run} continues; to watch it again: sluice attach ${run}`)
   const joined = await joinRun(run, env)
   joined.leave()
   process.kill(joined.about.pid, 'SIGKILL')
@@ -202,14 +213,7 @@ it('closing the terminal while a background run starts does not end the run', as
   const logs = path.join(folder, 'state/sluice/runs')
   mkdirSync(logs, { recursive: true })
   const before = new Set(readdirSync(logs))
-  const { CI: _ci, ...around } = env
-  const terminal = openPty({
-    script: BIN,
-    args: copyTo('f.db'),
-    env: Object.fromEntries(
-      Object.entries(around).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
-    ),
-  })
+  const terminal = terminalOf(...copyTo('f.db'))
   const news = (): readonly string[] => readdirSync(logs).filter((name) => !before.has(name))
   await expect.poll(news, { timeout: 20_000, interval: 2 }).toHaveLength(1)
   terminal.hangUp()

@@ -404,7 +404,7 @@ describe('in a terminal', () => {
     const tui = {
       runTui: ({ initial }: { readonly initial?: unknown }) => {
         shown.push(initial)
-        return Promise.resolve({ exitCode: 0 })
+        return Promise.resolve({ exitCode: 0, isStillRunning: false })
       },
     }
     const words = ['copy', ...ends, '--table', 't']
@@ -428,7 +428,7 @@ describe('in a terminal', () => {
         return Promise.resolve({ [Symbol.asyncDispose]: () => Promise.resolve() } as never)
       },
     }
-    const tui = { runTui: () => Promise.resolve({ exitCode: 0 }) }
+    const tui = { runTui: () => Promise.resolve({ exitCode: 0, isStillRunning: false }) }
     const around = fakeContext({ engine, tui, tty: true, env: { XDG_STATE_HOME: folder } })
     expect(await main([folder, '--from', SECRET], around)).toBe(0)
     expect(await main(['d1://acct/db'], around)).toBe(0)

@@ -343,7 +343,7 @@ describe('the terminal UI', () => {
     const tui: TuiPort = {
       runTui: ({ onEvent }) => {
         for (const event of good('import')) onEvent?.(1, event)
-        return Promise.resolve({ exitCode: 75 })
+        return Promise.resolve({ exitCode: 75, isStillRunning: false })
       },
     }
     const around = fakeContext({ engine, tui, tty: true, env: { XDG_STATE_HOME: folder } })
@@ -369,7 +369,7 @@ it('the opened store is not listed a second time, whatever path the config file 
   const tui: TuiPort = {
     runTui: ({ stores }) => {
       listed.push(stores?.map(({ name }) => name))
-      return Promise.resolve({ exitCode: 0 })
+      return Promise.resolve({ exitCode: 0, isStillRunning: false })
     },
   }
   const around = fakeContext({ engine, tui, tty: true, env: { XDG_STATE_HOME: folder } })

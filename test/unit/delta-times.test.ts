@@ -202,7 +202,6 @@ describe('hints and checksums', () => {
       protocol: { minReaderVersion: 1 },
       txns: [{ appId: 'a', version: '3' }],
       domains: [],
-      numDeletedRecords: null,
     })
     expect(await read('{"tableSizeBytes":10')).toBeNull()
     expect(await read('{"tableSizeBytes":"10","numFiles":1}')).toBeNull()

@@ -9,7 +9,6 @@ const free: StoreAbilities = {
   writers: 4,
   hosts: 'any',
   frames: [],
-  maxValueBytes: 1_000_000,
 }
 const limited: StoreAbilities = {
   ...free,

@@ -20,8 +20,6 @@ export type PartitionFacts = {
   readonly sourceRows: bigint
   /** Paths of its files that hold rows to erase: these files are rewritten without the rows. */
   readonly files: readonly string[]
-  /** True if no version names its files yet. Also true after its expiry, if the newest version may still name them. */
-  readonly isUnfinished: boolean
 }
 
 export type EraseState = {
@@ -98,7 +96,6 @@ export async function inspectErasure(
       archivedRows,
       sourceRows,
       files: (found?.files ?? []).map(({ file }) => file.path),
-      isUnfinished,
     })
   }
   const otherRows = await otherRowsOfAll(context, record, wanted.test, attached)

@@ -62,11 +62,6 @@ export class LogWatch implements Disposable {
     return keys
   }
 
-  /** True if the operating system reports changes of this folder. */
-  watches(key: string): boolean {
-    return this.#watchers.has(key)
-  }
-
   /** Keys that may have changed since the last call; does not wait. */
   take(): ReadonlySet<string> {
     const keys = new Set(this.#changed)

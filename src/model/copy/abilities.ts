@@ -17,8 +17,6 @@ export type StoreAbilities = {
   readonly hosts: 'any' | 'one'
   /** Row formats that it writes and reads without decoding. */
   readonly frames: readonly FrameFormat[]
-  /** Largest size of one value, in bytes. */
-  readonly maxValueBytes: number
   /** How long transient errors are retried, ms: `retry_seconds` of its URL. Absent if the URL has no such parameter. */
   readonly retryMs?: number
   /** Request quota: the service blocks a caller with more than `most` requests within `seconds`. */

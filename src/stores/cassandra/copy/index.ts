@@ -56,7 +56,6 @@ const CAN: StoreAbilities = {
   hosts: 'any',
   frames: [],
   // A protocol frame is limited to 256 MB, and holds further values, too.
-  maxValueBytes: 200_000_000,
   conditions: 'single',
 }
 

@@ -20,7 +20,6 @@ import { D1Client, type ClientRule, type D1Usage, type Throttled } from '../clie
 import { d1Error } from '../errors.ts'
 import { D1Failure } from '../failure.ts'
 import { d1Settings, isDatabaseId, type D1Environment } from '../settings.ts'
-import { MOST_ROW_BYTES } from './cells.ts'
 import { D1Ledger } from './ledger.ts'
 import { d1Objects } from './objects.ts'
 import { D1Source } from './source.ts'
@@ -96,7 +95,6 @@ const CAN: StoreAbilities = {
   decimals: 'declared',
   textTimes: true,
   numbering: 'whole key',
-  maxValueBytes: MOST_ROW_BYTES,
   requests: API_RATE,
   quotas: [
     { plan: 'free', rowsADay: 100_000, bytes: 500_000_000 },

@@ -38,7 +38,6 @@ const ABILITIES: StoreAbilities = {
   frames: [],
   folds: { tables: 'ascii', columns: true },
   // A JavaScript string has at most about 536 million characters.
-  maxValueBytes: 500_000_000,
 }
 
 /**

@@ -27,8 +27,6 @@ import { openView } from './view.ts'
 
 /** Maximum number of writers. InnoDB locks only rows, but more writers than this would only wait for the disk. */
 const WRITERS = 64
-/** Bytes of a packet that are reserved for everything but the value. */
-const PACKET_MARGIN = 1_024
 /** Signs that PIPES_AS_CONCAT and NO_BACKSLASH_ESCAPES of `sql_mode` give another meaning. */
 const MODAL_SIGNS = {
   '\\': 'CHAR(92) for a backslash, and two single quotes for one within a text',
@@ -88,7 +86,6 @@ class Store implements CopyStore {
       expressions: MYSQL_EXPRESSIONS,
       modalSigns: MODAL_SIGNS,
       lengths: LENGTHS,
-      maxValueBytes: session.facts.maxPacket - PACKET_MARGIN,
       retryMs: config.retryMs,
     }
     this.#pool = new Pool(() => openCopySession(config, 'read'), { most: config.poolSize, idle: 1 }, config.label)

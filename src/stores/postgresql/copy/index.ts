@@ -65,7 +65,6 @@ const ABILITIES: StoreAbilities = {
   expressions: POSTGRES_EXPRESSIONS,
   farTimes: true,
   // One GB, less the header of a value.
-  maxValueBytes: 2 ** 30 - 5,
 }
 
 /**

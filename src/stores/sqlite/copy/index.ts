@@ -45,7 +45,6 @@ const ABILITIES: StoreAbilities = {
   expressions: SQLITE_EXPRESSIONS,
   numbering: 'whole key',
   // A JavaScript string has at most about 512 MB.
-  maxValueBytes: 500_000_000,
 }
 
 /**
