@@ -3,6 +3,7 @@ import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { isoTime } from '../../../shared/clock.ts'
 import { asSluiceError, SluiceError, type ErrorCode } from '../../../shared/errors.ts'
 import { redactUrl } from '../../../shared/redact.ts'
+import { givenFields } from '../../../shared/given-fields.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
@@ -61,11 +62,7 @@ export async function checkReadiness(
   run: CutoverRun,
 ): Promise<CutoverReady> {
   const { store, stream, family } = opened
-  const refusals: ReadinessRefusal[] = []
-  const set = (code: ErrorCode, check: CutoverCheck): void => {
-    checks.set(check)
-    if (check.state === 'refused') refusals.push({ code, check })
-  }
+  const { refusals, set } = collecting(checks)
   const table = await tableOf({ from: store, to: store }, opened, copy, run)
   checks.table = tableText(table.source.table.table)
   for (const { code, check } of await streamChecks(opened, changes)) set(code, check)
@@ -83,37 +80,13 @@ export async function checkReadiness(
   }
   const request: SwitchRequest = { from, to, oldTable }
   const findings = await switches.inspect(request, run.interrupt.abort)
-  for (const { verdict, about, object, detail, hint } of findings) {
-    run.emit({
-      type: 'cutover.finding',
-      verdict,
-      about,
-      ...(object === undefined ? {} : { object }),
-      detail,
-      ...(hint === undefined ? {} : { hint }),
-    })
-  }
-  set('NOT_SWITCHABLE', findingsCheck(findings))
+  set('NOT_SWITCHABLE', reportedFindings(findings, run))
   set('ROWS_ASIDE', await quarantineCheck(opened.database, table.key))
   const signed = await signOffCheck(opened.database, stream.id, table.key, options)
   set('NOT_SIGNED', signed.gate)
   const reverse = reverseCopy(copy, from, oldTableAt)
-  let taken: FollowedTable | null = null
-  try {
-    taken = await inspectReverse(reverseCopy(copy, to, from), { from: store, to: store }, to, run)
-    checks.set({
-      name: 'reverse stream',
-      state: 'waiting',
-      detail: 'the reverse stream is possible; it is created before the cutover',
-    })
-  } catch (thrown) {
-    const error = asSluiceError(thrown)
-    if (error.kind !== 'unsupported' && error.kind !== 'usage') throw thrown
-    const hint = error.hint === undefined ? {} : { hint: error.hint }
-    set(error.code, { name: 'reverse stream', state: 'refused', detail: error.message, ...hint })
-  }
-  const [first] = refusals
-  if (first !== undefined || taken === null) throw readinessRefusal(refusals)
+  const taken = await reverseCheck(reverseCopy(copy, to, from), { from: store, to: store }, to, run, set)
+  if (refusals.length > 0 || taken === null) throw readinessRefusal(refusals)
   return {
     request,
     key: table.key,
@@ -126,6 +99,53 @@ export async function checkReadiness(
     identities: { taken: table.plan.target.identity, from: table.plan.source.identity },
     findings,
     signOff: signed.id,
+  }
+}
+
+/** Sets a check; if it is refused, `code` is its error code. */
+type SetCheck = (code: ErrorCode, check: CutoverCheck) => void
+
+/** @returns a function that sets checks, and the refused ones in that order */
+export function collecting(checks: CutoverChecks): { readonly refusals: ReadinessRefusal[]; readonly set: SetCheck } {
+  const refusals: ReadinessRefusal[] = []
+  const set: SetCheck = (code, check) => {
+    checks.set(check)
+    if (check.state === 'refused') refusals.push({ code, check })
+  }
+  return { refusals, set }
+}
+
+/** Emits the findings. @returns their check */
+export function reportedFindings(findings: readonly SwitchFinding[], run: CutoverRun): CutoverCheck {
+  for (const { verdict, about, object, detail, hint } of findings)
+    run.emit({ type: 'cutover.finding', verdict, about, ...givenFields({ object }), detail, ...givenFields({ hint }) })
+  return findingsCheck(findings)
+}
+
+/**
+ * Checks whether the reverse stream can be created, which happens before the cutover.
+ * @param copy operation of the reverse stream @param to its source @param note text after that of a possible one
+ * @returns its source table; null if it is refused @throws errors that do not refuse it
+ */
+export async function reverseCheck(
+  copy: CopyOperation,
+  stores: { readonly from: CopyStore; readonly to: CopyStore },
+  to: TableName,
+  run: CutoverRun,
+  set: SetCheck,
+  note = '',
+): Promise<FollowedTable | null> {
+  const name = 'reverse stream'
+  try {
+    const taken = await inspectReverse(copy, stores, to, run)
+    const detail = `the reverse stream is possible; it is created before the cutover${note}`
+    set('NOT_SWITCHABLE', { name, state: 'waiting', detail })
+    return taken
+  } catch (thrown) {
+    const { kind, code, message, hint } = asSluiceError(thrown)
+    if (kind !== 'unsupported' && kind !== 'usage') throw thrown
+    set(code, { name, state: 'refused', detail: message, ...givenFields({ hint }) })
+    return null
   }
 }
 

@@ -1,6 +1,6 @@
 /** Requirements of a cutover between two databases that can be checked before the stream continues. */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
-import { asSluiceError, SluiceError, type ErrorCode } from '../../../../shared/errors.ts'
+import { SluiceError } from '../../../../shared/errors.ts'
 import type { FollowedTable } from '../../../../model/follow/port.ts'
 import type { SwitchFinding } from '../../../../model/follow/switch-port.ts'
 import type { CutoverRun } from '../../operations/cutover/declaration.ts'
@@ -9,20 +9,21 @@ import type { CopyStore } from '../../../../model/copy/port.ts'
 import { keyChecks } from '../../stream/unchecked-keys.ts'
 import { tableKeyOf } from '../../../copy/ledger/owner.ts'
 import { streamsInto } from '../../../copy/ledger/stream-lookup.ts'
-import { findingsCheck, type CutoverCheck, type CutoverChecks } from '../cutover-checks.ts'
+import type { CutoverCheck, CutoverChecks } from '../cutover-checks.ts'
 import {
+  collecting,
   quarantineCheck,
   readinessRefusal,
+  reportedFindings,
+  reverseCheck,
   signOffCheck,
   streamChecks,
   tableOf,
   type CutoverReady,
-  type ReadinessRefusal,
   type ReadyOptions,
 } from '../readiness.ts'
 import { reverseCopy } from '../reverse-copy.ts'
 import { isForeignToken } from './token.ts'
-import { inspectReverse } from '../reverse-stream.ts'
 import type { CutoverCapabilities, Between } from './sides.ts'
 import { givenFields } from '../../../../shared/given-fields.ts'
 
@@ -52,25 +53,14 @@ export async function betweenReady(
 ): Promise<BetweenReady> {
   const { closes, opens, stream, family } = between
   const signal = run.interrupt.abort
-  const refusals: ReadinessRefusal[] = []
-  const set = (code: ErrorCode, check: CutoverCheck): void => {
-    gates.set(check)
-    if (check.state === 'refused') refusals.push({ code, check })
-  }
+  const { refusals, set } = collecting(gates)
   const ends = { from: closes.store, to: opens.store }
   const table = await tableOf(ends, { stream, database: opens.database }, copy, run)
   const [from, to] = [table.source.table.table, table.target.table.table]
   gates.table = tableText(from)
   for (const { code, check } of await streamChecks({ stream, streams: opens.streams }, able.changes)) set(code, check)
   const findings = await able.opening.inspect(to, await able.closing.facts(from, signal), signal)
-  for (const { object, hint, ...finding } of findings) {
-    run.emit({
-      type: 'cutover.finding',
-      ...finding,
-      ...givenFields({ object, hint }),
-    })
-  }
-  set('NOT_SWITCHABLE', findingsCheck(findings))
+  set('NOT_SWITCHABLE', reportedFindings(findings, run))
   for (const gate of await otherCutoverChecks(between, able, from, signal)) set('NOT_SWITCHABLE', gate)
   set('NOT_SWITCHABLE', await sessionsCheck(able, from, options.keepSessions, signal))
   set('NOT_SWITCHABLE', await parentsCheck(opens.store, to, signal))
@@ -80,20 +70,10 @@ export async function betweenReady(
   set('NOT_SIGNED', signed.gate)
   const refusedBack = refusalBack(await able.closing.inspect(from, await able.opening.facts(to, signal), signal))
   const reverse: CopyOperation = { ...reverseCopy(copy, to, from), from: opens.url, to: closes.url }
-  let taken: FollowedTable | null = null
-  try {
-    taken = await inspectReverse(reverse, { from: opens.store, to: closes.store }, to, run)
-    const detail = 'the reverse stream is possible; it is created before the cutover'
-    const closed = refusedBack === null ? '' : `. Going back is refused while ${refusedBack.why}`
-    gates.set({ name: 'reverse stream', state: 'waiting', detail: `${detail}${closed}` })
-    if (refusedBack !== null)
-      run.emit({ type: 'log', level: 'warn', table: gates.table, ...noCutoverBack(refusedBack) })
-  } catch (thrown) {
-    const error = asSluiceError(thrown)
-    if (error.kind !== 'unsupported' && error.kind !== 'usage') throw thrown
-    const hint = error.hint === undefined ? {} : { hint: error.hint }
-    set(error.code, { name: 'reverse stream', state: 'refused', detail: error.message, ...hint })
-  }
+  const note = refusedBack === null ? '' : `. Going back is refused while ${refusedBack.why}`
+  const taken = await reverseCheck(reverse, { from: opens.store, to: closes.store }, to, run, set, note)
+  if (taken !== null && refusedBack !== null)
+    run.emit({ type: 'log', level: 'warn', table: gates.table, ...noCutoverBack(refusedBack) })
   if (refusals.length > 0 || taken === null) throw readinessRefusal(refusals)
   return {
     from,
