@@ -114,6 +114,20 @@ export function rule(title: string, cells: number, dash = '─'): Line {
   return [span(dash + ' ', 'muted'), span(text, 'strong'), span(' ' + dash.repeat(rest), 'muted')]
 }
 
+/** A picture: its title, then its lines. */
+export type Picture = readonly [string, ...Line[]]
+
+/** Draws a picture under a rule with its title, `cells` wide. @param draw gets the width of the lines */
+export function titledLines(draw: (cells: number) => Picture, cells: number): Line[] {
+  const [title, ...rest] = draw(cells - 2)
+  return [rule(title, cells), ...rest.map((one): Line => [span(' '), ...one])]
+}
+
+/** A picture as plain text for a dialog; the first line is the title. */
+export function pictureText([title, ...rest]: Picture): readonly string[] {
+  return [title, ...rest.map(lineText)]
+}
+
 /** A cell of a table. `cells` is its width; a negative width aligns to the right. */
 export function cell(text: string, cells: number, tone: Tone = 'plain'): Span {
   if (cells >= 0) return span(padEnd(text, cells), tone)

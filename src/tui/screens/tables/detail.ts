@@ -1,6 +1,6 @@
 /** The detail pane: title, tabs, and the open tab. */
 import { age, fullTime } from '../../../render/screen-format.ts'
-import { block, lineWidth, line, rule, span, spreadLine, type Line } from '../../draw/line.ts'
+import { block, lineWidth, line, rule, span, spreadLine, titledLines, type Line } from '../../draw/line.ts'
 import { cutMiddle } from '../../../render/screen-text.ts'
 import { geometry } from '../../state/geometry.ts'
 import { TABS, type State, type Tab } from '../../state/state.ts'
@@ -11,9 +11,9 @@ import { featuresTab, partitionsTab, schemaTab } from './tab-lists.ts'
 import { overviewLines } from './overview.ts'
 import { relationColumns, relationFacts } from './relations.ts'
 import { storeFacts } from './store-lines.ts'
-import { ringLines } from './ring.ts'
+import { ringPicture } from './ring.ts'
 import { lifecycleLines } from './lifecycle.ts'
-import { timelineLines } from './timeline.ts'
+import { timelinePicture } from './timeline.ts'
 import { tabStrip } from '../../views/tab-strip.ts'
 
 const TITLES: Readonly<Record<Tab, string>> = {
@@ -78,9 +78,11 @@ export function detailPane(state: State, cells: number): Line[] {
     const timeline = state.timelines.get(row.key)
     const phases = state.lifecycles.get(row.key)
     const picture = [
-      ...(ring === undefined ? [] : [[], ...ringLines(ring, cells, state.ascii)]),
+      ...(ring === undefined ? [] : [[], ...titledLines((wide) => ringPicture(ring, wide, state.ascii), cells)]),
       ...(phases === undefined ? [] : [[], ...lifecycleLines(phases, cells)]),
-      ...(timeline === undefined ? [] : [[], ...timelineLines(timeline, cells, state.ascii)]),
+      ...(timeline === undefined
+        ? []
+        : [[], ...titledLines((wide) => timelinePicture(timeline, wide, state.ascii), cells)]),
     ]
     return block(
       [...relationFacts(row.relation, cells), ...picture, ...relationColumns(row.relation, cells)],

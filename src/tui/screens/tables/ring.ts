@@ -3,7 +3,7 @@ import { ringGroups } from '../../../model/copy/ring-groups.ts'
 import type { RingEvent, RingHostEvent } from '../../../model/run/event.ts'
 import { bar } from '../../draw/bars.ts'
 import { bytes, shownCount, amount } from '../../../render/screen-format.ts'
-import { line, rule, span, type Line } from '../../draw/line.ts'
+import { line, span, type Line, type Picture } from '../../draw/line.ts'
 import { clean, padEnd, wrap } from '../../../render/screen-text.ts'
 import type { RingShown } from './ring-shown.ts'
 
@@ -24,19 +24,8 @@ function widths(cells: number): { readonly token: number; readonly size: number;
 
 const about = (exact: boolean, n: number): string => `${exact ? '' : '~'}${shownCount(n)}`
 
-/** Lines of the ring for a width of `cells`; the first line is the title. */
-export function ringLines(shown: RingShown, cells: number, ascii: boolean): Line[] {
-  const [title, ...rest] = pictureLines(shown, cells - 2, ascii)
-  return [rule(title, cells), ...rest.map((one): Line => [span(' '), ...one])]
-}
-
-/** `ringLines` as plain text for a dialog that is `cells` wide; the first line is the title. */
-export function ringText(shown: RingShown, cells: number, ascii: boolean): readonly string[] {
-  const [title, ...rest] = pictureLines(shown, cells, ascii)
-  return [title, ...rest.map((one) => one.map(({ text }) => text).join(''))]
-}
-
-function pictureLines(shown: RingShown, cells: number, ascii: boolean): readonly [string, ...Line[]] {
+/** The ring in lines of `cells` cells. */
+export function ringPicture(shown: RingShown, cells: number, ascii: boolean): Picture {
   const { ring, parts, hosts, error } = shown
   if (error !== null) return ['ring', line(clean(`${error.code} ${error.message}`), 'bad')]
   if (ring === null) return ['ring', line('reading some of it …', 'muted')]

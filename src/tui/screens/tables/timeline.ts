@@ -3,7 +3,7 @@ import type { ArchivedEvent } from '../../../model/archive/events.ts'
 import type { PartitionedEvent, PartitionEvent, PartitionState } from '../../../model/partition/events.ts'
 import { bar } from '../../draw/bars.ts'
 import { bytes, shownCount, amount } from '../../../render/screen-format.ts'
-import { line, rule, span, type Line, type Tone } from '../../draw/line.ts'
+import { line, span, type Line, type Picture, type Tone } from '../../draw/line.ts'
 import { clean, cutEnd, padEnd, wrap } from '../../../render/screen-text.ts'
 import { marksOf } from '../../draw/theme.ts'
 import type { TimelineShown } from './timeline-shown.ts'
@@ -26,19 +26,8 @@ const TONES: Readonly<Partial<Record<PartitionState, Tone>>> = {
   missing: 'bad',
 }
 
-/** Lines of the time line for a width of `cells`; the first line is the title. */
-export function timelineLines(shown: TimelineShown, cells: number, ascii: boolean): Line[] {
-  const [title, ...rest] = pictureLines(shown, cells - 2, ascii)
-  return [rule(title, cells), ...rest.map((one): Line => [span(' '), ...one])]
-}
-
-/** `timelineLines` as plain text for a dialog that is `cells` wide; the first line is the title. */
-export function timelineText(shown: TimelineShown, cells: number, ascii: boolean): readonly string[] {
-  const [title, ...rest] = pictureLines(shown, cells, ascii)
-  return [title, ...rest.map((one) => one.map(({ text }) => text).join(''))]
-}
-
-function pictureLines(shown: TimelineShown, cells: number, ascii: boolean): readonly [string, ...Line[]] {
+/** The time line in lines of `cells` cells. */
+export function timelinePicture(shown: TimelineShown, cells: number, ascii: boolean): Picture {
   const { table, partitions, alarms, error } = shown
   if (error !== null) return ['partitions', line(cutEnd(clean(`${error.code} ${error.message}`), cells), 'bad')]
   if (table === null) return ['partitions', line('reading partitions …', 'muted')]
