@@ -26,6 +26,27 @@ export type ColumnSequence = {
   readonly named?: TableName
 }
 
+/**
+ * Where a column must continue: beyond the values of the table, and not behind the source.
+ * @param next number that the next row gets now @param last furthest value; null if there is none, or `next` is beyond
+ * it @param source number with which the source continues; null if unknown
+ * @returns `goal` is not equal to `next` if the column is behind; `own` regards the table only
+ */
+export function requiredNext({
+  next,
+  last,
+  source,
+  increment,
+}: {
+  readonly next: bigint
+  readonly last: bigint | null
+  readonly source: bigint | null
+  readonly increment: bigint
+}): { readonly own: bigint; readonly goal: bigint } {
+  const own = last === null ? next : furtherPosition(next, last + increment, increment)
+  return { own, goal: source === null ? own : furtherPosition(own, source, increment) }
+}
+
 /** The later of two positions of a sequence, by the sign of its increment. */
 export function furtherPosition(a: bigint, b: bigint, increment: bigint): bigint {
   return (increment < 0n ? a < b : a > b) ? a : b

@@ -57,6 +57,24 @@ export type SignOffCheck = {
   readonly hint?: string
 }
 
+/**
+ * Verdict on the next numbers of a table's columns.
+ * @param ahead, behind texts of columns that continue far enough, and of those that do not; empty if there are none
+ * @param how ending of the hint: how to set those that are behind
+ */
+export function nextNumbersVerdict(
+  ahead: string,
+  behind: string,
+  how: string,
+): Pick<SignOffCheck, 'outcome' | 'found' | 'hint'> {
+  if (behind === '') return { outcome: 'ok', found: ahead }
+  return {
+    outcome: 'failed',
+    found: `behind the values of their columns, or the source: ${behind}`,
+    hint: `the stream does not replicate them; when programs no longer write to the source, check again${how}`,
+  }
+}
+
 /** Changes applied to a table over all runs of its stream. */
 export type StreamTableHistory = {
   readonly table: string

@@ -51,31 +51,60 @@ export type ObjectPlans = ReadonlyMap<string, readonly PlannedObject[]>
 /** Plans of the requested kinds of objects, and of all others. No table has requested ones if no kind is requested. */
 export type SplitPlans = { readonly requested: ObjectPlans; readonly others: ObjectPlans }
 
+/** Objects of a planned table on both sides. @property plan of the table */
+export type ListedTable = {
+  readonly plan: TablePlan
+  readonly inSource: readonly SchemaObject[]
+  readonly inTarget: readonly SchemaObject[]
+}
+
+/**
+ * @param always false: the target is not read if the source has nothing that a copy creates
+ * @returns objects by the name of the source's table
+ */
+export async function listObjects(
+  { from, to, tables }: PlannedCopy,
+  always: boolean,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, ListedTable>> {
+  const plans = tables.flatMap(({ plan }) => (plan === null ? [] : [plan]))
+  const [sources, targets] = [plans.map(({ source }) => source), plans.map(({ target }) => target)]
+  const inSource = await onSide('source', () => from.objects().list(sources, signal))
+  const isRead = always || !inSource.flat().every(isPrimary)
+  const inTarget = isRead ? await onSide('target', () => to.objects().list(targets, signal)) : []
+  return new Map(
+    plans.map((plan, i) => [
+      tableText(plan.source.table),
+      { plan, inSource: inSource[i] ?? [], inTarget: inTarget[i] ?? [] },
+    ]),
+  )
+}
+
 /** @param options requested kinds; only for objects of these kinds are free names searched */
 export async function planObjects(
-  { from, to, tables }: PlannedCopy,
+  planned: PlannedCopy,
   options: readonly ObjectOptions[],
   signal: AbortSignal,
 ): Promise<SplitPlans> {
-  const plans = new Map<string, TablePlan>()
-  for (const { source, plan } of tables) if (plan !== null) plans.set(tableText(source.table), plan)
-  const sources = [...plans.values()].map(({ source }) => source)
-  const targets = [...plans.values()].map(({ target }) => target)
-  const inSource = await onSide('source', () => from.objects().list(sources, signal))
-  const isEmpty = inSource.flat().every(isPrimary)
-  const inTarget = isEmpty ? [] : await onSide('target', () => to.objects().list(targets, signal))
-  const names = new Names(
-    to,
-    targets.map(({ table }) => table),
-    signal,
-  )
+  return await planListed(planned, await listObjects(planned, false, signal), options, signal)
+}
+
+/** `planObjects` for objects that are listed already. */
+export async function planListed(
+  { from, to }: PlannedCopy,
+  listed: ReadonlyMap<string, ListedTable>,
+  options: readonly ObjectOptions[],
+  signal: AbortSignal,
+): Promise<SplitPlans> {
+  const plans = new Map([...listed].map(([name, { plan }]) => [name, plan]))
+  const tables = [...plans.values()].map(({ target }) => target.table)
+  const names = new Names(to, tables, signal)
   const sameWords = from.objects().words === to.objects().words
   const requested = new Map<string, readonly PlannedObject[]>()
   const others = new Map<string, readonly PlannedObject[]>()
-  for (const [at, [name, plan]] of [...plans].entries()) {
+  for (const [name, { plan, inSource: all, inTarget: there }] of listed) {
     const elsewhere = (table: TableName): TableName => placeElsewhere(table, plan, { from, to })
     const passage: TranslationContext = { plan, plans, elsewhere, sameWords, from: from.objects().words }
-    const [all = [], there = []] = [inSource[at], inTarget[at]]
     const wanted = all.filter((object) => !isPrimary(object) && !isNumbered(object, plan))
     const isRequested = (object: SchemaObject): boolean => options.includes(objectOptions(object))
     const context = { to, names, primary: all.find(isPrimary) }

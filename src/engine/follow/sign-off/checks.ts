@@ -6,10 +6,16 @@ import { tableText, type Column, type TableName } from '../../../model/copy/colu
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { SourceView } from '../../../model/copy/source-port.ts'
 import { givenFields } from '../../../shared/given-fields.ts'
-import type { SignOffCheck } from '../../../model/follow/sign-off.ts'
+import { nextNumbersVerdict, type SignOffCheck } from '../../../model/follow/sign-off.ts'
 import type { OperationalTable } from '../../../model/follow/operational-port.ts'
-import { furtherPosition } from '../../../model/copy/sequence.ts'
-import { planObjects, withoutFiringKeys, type PlannedObject, type SplitPlans } from '../../copy/objects/plan-objects.ts'
+import { requiredNext } from '../../../model/copy/sequence.ts'
+import {
+  listObjects,
+  planListed,
+  withoutFiringKeys,
+  type PlannedObject,
+  type SplitPlans,
+} from '../../copy/objects/plan-objects.ts'
 import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 import { newColumn } from '../../copy/plan/new-table.ts'
 import { withKey } from '../../copy/plan/table-plan.ts'
@@ -41,12 +47,13 @@ export async function signOffChecks(
   const { from, to } = planned
   const isSwitched = hasCutover && from.offers.switchSide !== undefined && to.offers.switchSide !== undefined
   const ofTarget = await targetChecks(to, tables, signal)
-  const objects = await planObjects(planned, copy.with ?? [], signal)
+  const listed = await listObjects(planned, true, signal)
+  const objects = await planListed(planned, listed, copy.with ?? [], signal)
   const checks = [
     ...(isSwitched ? ofTarget.map((check) => withCutoverNote(check, from.identity === to.identity)) : ofTarget),
     ...tables.map((table) => columnCheck(table, planned)),
     ...(await objectChecks(planned, tables, copy, objects, signal)),
-    ...(await surplusChecks(planned, tables, objects, signal)),
+    ...surplusChecks(to, tables, listed, objects),
     ...(await keyChecks(to, targetsOf(tables), targetsOf(planned.tables), signal)),
   ]
   const order = [...new Set(checks.map(({ table = '' }) => table))]
@@ -107,21 +114,14 @@ async function numberCheck(
       return { ...head, outcome: 'not checked', found: `the next number of ${column} cannot be compared` }
     const source = sequences.find((one) => one.column === column)?.next ?? null
     const text = `${column} continues with ${next}, ${last === null ? 'has no value' : `ends at ${last}`}${source === null ? '' : `, and the source continues with ${source}`}`
-    const own = last === null ? next : furtherPosition(next, BigInt(last) + increment, increment)
-    const goal = source === null ? own : furtherPosition(own, source, increment)
+    const { goal } = requiredNext({ next, last: last === null ? null : BigInt(last), source, increment })
     if (goal === next) ahead.push(text)
     else {
       behind.push(text)
       settings.push(`set the next number of ${column} to ${goal}`)
     }
   }
-  if (behind.length === 0) return { ...head, outcome: 'ok', found: ahead.join('; ') }
-  return {
-    ...head,
-    outcome: 'failed',
-    found: `behind the values of their columns, or the source: ${behind.join('; ')}`,
-    hint: `the stream does not replicate them; when programs no longer write to the source, check again, then ${settings.join(', ')}`,
-  }
+  return { ...head, ...nextNumbersVerdict(ahead.join('; '), behind.join('; '), `, then ${settings.join(', ')}`) }
 }
 
 /**

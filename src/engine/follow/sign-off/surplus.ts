@@ -1,20 +1,20 @@
 /** Constraints, unique indexes and foreign keys that only the target has: they may refuse rows later. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
 import { isPlainIndex, OBJECT_WORDS, signatureOf, type SchemaObject } from '../../../model/copy/schema-object.ts'
 import type { SignOffCheck } from '../../../model/follow/sign-off.ts'
-import { equalKeys, type SplitPlans } from '../../copy/objects/plan-objects.ts'
+import { equalKeys, type ListedTable, type SplitPlans } from '../../copy/objects/plan-objects.ts'
 import type { PlannedCopy } from '../../copy/plan/plan-copy.ts'
-import { onSide } from '../../copy/sides.ts'
 
-/** @param tables that are signed off @param objects plans of all tables of the stream @returns one check per table */
-export async function surplusChecks(
-  planned: PlannedCopy,
+/** @param tables that are signed off @param listed, objects of all tables of the stream @returns one check per table */
+export function surplusChecks(
+  to: CopyStore,
   tables: PlannedCopy['tables'],
+  listed: ReadonlyMap<string, ListedTable>,
   objects: SplitPlans,
-  signal: AbortSignal,
-): Promise<readonly SignOffCheck[]> {
-  const surplus = await surplusObjects(planned, objects, signal)
+): readonly SignOffCheck[] {
+  const surplus = surplusObjects(to, listed, objects)
   return tables.map(({ source, targetName }): SignOffCheck => {
     const head = { check: 'only in the target', table: tableText(targetName) }
     const { certain = [], uncertain = [] } = surplus.get(tableText(source.table)) ?? {}
@@ -55,19 +55,13 @@ type Surplus = { readonly certain: readonly SchemaObject[]; readonly uncertain: 
  * Constraints, unique indexes and foreign keys of the target that stand for none of the source, by the name of the
  * source's table: they may refuse rows that the source takes.
  */
-async function surplusObjects(
-  { from, to, tables }: PlannedCopy,
+function surplusObjects(
+  to: CopyStore,
+  listed: ReadonlyMap<string, ListedTable>,
   { requested, others }: SplitPlans,
-  signal: AbortSignal,
-): Promise<ReadonlyMap<string, Surplus>> {
-  const plans = tables.flatMap(({ plan }) => (plan === null ? [] : [plan]))
-  const [sources, targets] = [plans.map(({ source }) => source), plans.map(({ target }) => target)]
-  const inSource = await onSide('source', () => from.objects().list(sources, signal))
-  const inTarget = await onSide('target', () => to.objects().list(targets, signal))
+): ReadonlyMap<string, Surplus> {
   const surplus = new Map<string, Surplus>()
-  for (const [at, plan] of plans.entries()) {
-    const name = tableText(plan.source.table)
-    const all = inSource[at] ?? []
+  for (const [name, { plan, inSource: all, inTarget }] of listed) {
     const planned = [...(requested.get(name) ?? []), ...(others.get(name) ?? [])]
     const untranslated = planned.filter((one) => one.status === 'left' && one.unknown === true)
     const unknown = new Set(
@@ -79,7 +73,7 @@ async function surplusObjects(
     const isKnown = (one: SchemaObject): boolean => known.some((other) => equalKeys(signatureOf(one), other, to))
     const isSurplus = (one: SchemaObject): boolean =>
       ruleOf(one) !== null && !isKnown(one) && !isImplied(one, all, plan)
-    const own = (inTarget[at] ?? []).filter(isSurplus)
+    const own = inTarget.filter(isSurplus)
     const isCertain = (one: SchemaObject): boolean => !unknown.has(ruleOf(one))
     surplus.set(name, { certain: own.filter(isCertain), uncertain: own.filter((one) => !isCertain(one)) })
   }

@@ -2,7 +2,7 @@
  * Checks that indexes, constraints, triggers and sequences of a table and its partitions are in force, and that a
  * query by the partition key of an existing row reads one partition, according to the server's plan.
  */
-import { furtherPosition, type SequenceOptions } from '../../../../model/copy/sequence.ts'
+import { requiredNext, type SequenceOptions } from '../../../../model/copy/sequence.ts'
 import { isBehindSql, settingFor } from '../../copy/positions.ts'
 import { quoteName } from '../../server/connect.ts'
 import { treeSql } from '../../server/relation.ts'
@@ -10,7 +10,7 @@ import type { CopySession, TextRow } from '../../server/session.ts'
 import { literal, equalTo } from '../../server/sql.ts'
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { OperationalTable } from '../../../../model/follow/operational-port.ts'
-import type { SignOffCheck } from '../../../../model/follow/sign-off.ts'
+import { nextNumbersVerdict, type SignOffCheck } from '../../../../model/follow/sign-off.ts'
 
 /** Maximum number of names in one line. */
 const SHOWN = 5
@@ -93,9 +93,9 @@ export async function checkSequences(
        FROM ${sequence} s, (SELECT ${edge}(${quoteName(column)}) AS edge FROM ${sql}) t`,
     )
     const next = BigInt(last ?? 0) + (called === 't' ? increment : 0n)
-    const source = sequences.find((one) => one.column === column)?.next ?? next
-    const own = isBehind === 't' ? BigInt(rounded ?? 0) + increment : next
-    const goal = furtherPosition(source, own, increment)
+    const source = sequences.find((one) => one.column === column)?.next ?? null
+    const furthest = isBehind === 't' ? BigInt(rounded ?? 0) : null
+    const { own, goal } = requiredNext({ next, last: furthest, source, increment })
     const at = `${sequence} at ${last}${called === 't' ? '' : ', not used yet'}`
     const ends = `${column} ${value === null || value === undefined ? 'has no value' : `ends at ${value}`}`
     const text = `${at}, ${ends}${goal === own ? '' : `, and the source continues with ${source}`}`
@@ -106,12 +106,7 @@ export async function checkSequences(
     behind.push(text)
     settings.push(moveSql(sequence, goal, options))
   }
-  if (behind.length === 0) return { outcome: 'ok', found: shown(ahead, '; ') }
-  return {
-    outcome: 'failed',
-    found: `behind the values of their columns, or the source: ${shown(behind, '; ')}`,
-    hint: `the stream does not replicate them; when programs no longer write to the source, check again, then: ${settings.join('; ')}`,
-  }
+  return nextNumbersVerdict(shown(ahead, '; '), shown(behind, '; '), `, then: ${settings.join('; ')}`)
 }
 
 /**
