@@ -2,7 +2,12 @@
 import { calendarOptions, EPOCH } from '../../../engine/run/operations/calendar-options.ts'
 import { alertOptions } from '../../../engine/run/operations/alert-options.ts'
 import { SWEEP_OPTIONS } from '../archive-sweep/declaration.ts'
-import { BETWEEN_OPTION } from '../../../engine/run/operations/shared-options.ts'
+import {
+  ACTION_PREVIEW,
+  BETWEEN_OPTION,
+  DATABASE,
+  LOCK_TIMEOUT,
+} from '../../../engine/run/operations/shared-options.ts'
 import type { Option } from '../../../engine/run/operations/option.ts'
 
 export const ARCHIVE_OPTIONS: readonly Option[] = [
@@ -12,13 +17,7 @@ export const ARCHIVE_OPTIONS: readonly Option[] = [
     type: 'text',
     describe: 'plan, run, list, verify, sweep, hold, release, adopt, erase, expire',
   },
-  {
-    name: 'from',
-    type: 'text',
-    group: 'all actions:',
-    completes: 'database',
-    describe: 'URL of the database, such as postgresql://user@host/database; else the config file or $DATABASE_URL',
-  },
+  { ...DATABASE, group: 'all actions:' },
   {
     name: 'table',
     type: 'list',
@@ -160,15 +159,7 @@ export const ARCHIVE_OPTIONS: readonly Option[] = [
     group: 'run:',
     describe: 'maximum bytes per second to read from the database or remove from it, such as 20mb',
   },
-  {
-    name: 'lock-timeout',
-    type: 'text',
-    unit: 'duration',
-    fallback: '100ms',
-    least: 1,
-    group: 'run:',
-    describe: 'longest time that one lock request of sluice makes other sessions wait',
-  },
+  { ...LOCK_TIMEOUT, group: 'run:' },
   {
     name: 'retry-limit',
     type: 'text',
@@ -187,14 +178,7 @@ export const ARCHIVE_OPTIONS: readonly Option[] = [
     describe: 'read all rows that are due, and name columns with values that the archive cannot store',
   },
   { ...BETWEEN_OPTION, group: 'run:' },
-  {
-    name: 'dry-run',
-    alias: 'n',
-    type: 'flag',
-    fallback: false,
-    group: 'run, sweep, adopt, erase and expire:',
-    describe: 'show what would be done and change nothing',
-  },
+  { ...ACTION_PREVIEW, group: 'run, sweep, adopt, erase and expire:' },
   {
     name: 'deep',
     type: 'flag',

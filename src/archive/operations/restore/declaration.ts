@@ -1,3 +1,4 @@
+import { DATABASE } from '../../../engine/run/operations/shared-options.ts'
 import type { AlertOptions } from '../../../model/run/alert.ts'
 import { alertOptions, FAILED } from '../../../engine/run/operations/alert-options.ts'
 import type { Declaration } from '../../../engine/run/operations/declaration.ts'
@@ -44,13 +45,7 @@ export const restore: Declaration<RestoreOperation, (typeof EVENTS)[number]> = {
   command: {
     ...PAGES.restore,
     takes: [
-      {
-        name: 'from',
-        type: 'text',
-        group: 'Options:',
-        completes: 'database',
-        describe: 'URL of the database, such as postgresql://user@host/database; else the config file or $DATABASE_URL',
-      },
+      { ...DATABASE, group: 'Options:' },
       {
         name: 'table',
         type: 'list',

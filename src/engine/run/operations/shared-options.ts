@@ -12,6 +12,33 @@ export const TABLE: Option = {
   describe: 'path with a _delta_log below it, or a table id of the catalog',
 }
 
+/** `--from` of commands that work in one database. */
+export const DATABASE: Option = {
+  name: 'from',
+  type: 'text',
+  completes: 'database',
+  describe: 'URL of the database, such as postgresql://user@host/database; else the config file or $DATABASE_URL',
+}
+
+/** `--lock-timeout` of commands that lock tables. */
+export const LOCK_TIMEOUT: Option = {
+  name: 'lock-timeout',
+  type: 'text',
+  unit: 'duration',
+  fallback: '100ms',
+  least: 1,
+  describe: 'longest time that one lock request of sluice makes other sessions wait',
+}
+
+/** `--dry-run` of some actions of a command. */
+export const ACTION_PREVIEW: Option = {
+  name: 'dry-run',
+  alias: 'n',
+  type: 'flag',
+  fallback: false,
+  describe: 'show what would be done and change nothing',
+}
+
 /** Option for the database that has the queue of workers. */
 export const CONNECT: Option = {
   name: 'connect',
@@ -86,6 +113,20 @@ export const RESUME: Option = {
   type: 'flag',
   default: false,
   describe: 'resume where an import stopped; this is also the default',
+}
+
+/** Number of tables that are processed in parallel. */
+export function parallelOption(describe: string): Option {
+  return {
+    name: 'parallel',
+    alias: 'workers',
+    type: 'number',
+    default: 2,
+    least: 1,
+    most: 64,
+    config: 'default',
+    describe,
+  }
 }
 
 /** `--wait` of commands that write into a catalog. @param standard default wait */

@@ -1,4 +1,5 @@
 /** Options of `sluice lifecycle`. */
+import { DATABASE } from '../../../engine/run/operations/shared-options.ts'
 import { calendarOptions, EPOCH } from '../../../engine/run/operations/calendar-options.ts'
 import { alertOptions } from '../../../engine/run/operations/alert-options.ts'
 import type { Option } from '../../../engine/run/operations/option.ts'
@@ -17,13 +18,7 @@ export const LIFECYCLE_OPTIONS: readonly Option[] = [
     completes: 'table',
     describe: 'for init: the table; for status: only these tables of the config file; repeatable',
   },
-  {
-    name: 'from',
-    type: 'text',
-    group: INIT,
-    completes: 'database',
-    describe: 'URL of the database, such as postgresql://user@host/database; else the config file or $DATABASE_URL',
-  },
+  { ...DATABASE, group: INIT },
   {
     name: 'by',
     type: 'text',

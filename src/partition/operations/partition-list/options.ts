@@ -1,4 +1,5 @@
 /** Options of `sluice partition` for all actions. */
+import { DATABASE, LOCK_TIMEOUT, ACTION_PREVIEW } from '../../../engine/run/operations/shared-options.ts'
 import { calendarOptions, EPOCH } from '../../../engine/run/operations/calendar-options.ts'
 import { MOST_AHEAD } from '../../coverage.ts'
 import type { Option } from '../../../engine/run/operations/option.ts'
@@ -7,13 +8,7 @@ const ALL = 'all actions:'
 
 export const PARTITION_OPTIONS: readonly Option[] = [
   { name: 'action', operand: true, type: 'text', describe: 'list, ensure, plan, run, in-place, decommission' },
-  {
-    name: 'from',
-    type: 'text',
-    group: ALL,
-    completes: 'database',
-    describe: 'URL of the database, such as postgresql://user@host/database; else the config file or $DATABASE_URL',
-  },
+  { ...DATABASE, group: ALL },
   {
     name: 'table',
     type: 'list',
@@ -53,15 +48,7 @@ export const PARTITION_OPTIONS: readonly Option[] = [
     group: 'list:',
     describe: 'count the rows of every partition, which reads all of them; else use the statistics of the database',
   },
-  {
-    name: 'lock-timeout',
-    type: 'text',
-    unit: 'duration',
-    fallback: '100ms',
-    least: 1,
-    group: 'ensure and decommission:',
-    describe: 'longest time that one lock request of sluice makes other sessions wait',
-  },
+  { ...LOCK_TIMEOUT, group: 'ensure and decommission:' },
   {
     name: 'retry-limit',
     type: 'text',
@@ -71,12 +58,5 @@ export const PARTITION_OPTIONS: readonly Option[] = [
     group: 'ensure and decommission:',
     describe: 'how long to retry locks before the command ends; the same command resumes',
   },
-  {
-    name: 'dry-run',
-    alias: 'n',
-    type: 'flag',
-    fallback: false,
-    group: 'ensure, in-place and decommission:',
-    describe: 'show what would be done and change nothing',
-  },
+  { ...ACTION_PREVIEW, group: 'ensure, in-place and decommission:' },
 ]

@@ -1,5 +1,5 @@
 /** Options of `sluice partition run`, besides those shared with `plan`. */
-import { PROVE_EVERY, UNTIL_EQUAL } from '../../../engine/copy/operations/copy/options.ts'
+import { CHUNK_ROWS, PROVE_EVERY, ROW_RATE, UNTIL_EQUAL } from '../../../engine/copy/operations/copy/options.ts'
 import type { Option } from '../../../engine/run/operations/option.ts'
 
 const RUN = 'run:'
@@ -42,14 +42,7 @@ export const RUN_OPTIONS: readonly Option[] = [
     group: BOTH,
     describe: 'chunks copied in parallel; plan: slices that the forecast assumes to be copied in parallel',
   },
-  {
-    name: 'checkpoint-size',
-    type: 'number',
-    unit: 'rows',
-    shown: 'by the size of the table',
-    group: RUN,
-    describe: 'rows per chunk',
-  },
+  { ...CHUNK_ROWS, group: RUN },
   {
     name: 'verify',
     type: 'choice',
@@ -58,14 +51,7 @@ export const RUN_OPTIONS: readonly Option[] = [
     group: RUN,
     describe: 'proof of every chunk: count and checksum of its rows (chunk), or only the count (count)',
   },
-  {
-    name: 'rate',
-    type: 'number',
-    unit: 'rows a second',
-    shown: 'no limit',
-    group: RUN,
-    describe: 'maximum rows per second',
-  },
+  { ...ROW_RATE, group: RUN },
   {
     name: 'until-caught-up',
     type: 'flag',

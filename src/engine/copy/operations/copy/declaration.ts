@@ -23,6 +23,8 @@ import {
   WRITING,
   COPY_CAUSES,
   FOLLOW_CAUSES,
+  CHUNK_ROWS,
+  ROW_RATE,
 } from './options.ts'
 import { BETWEEN_OPTION, PLAN_ONLY } from '../../../run/operations/shared-options.ts'
 import { PAGES } from '../../../run/operations/pages.ts'
@@ -191,14 +193,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
         config: 'default',
         describe: 'proof of every chunk: count and checksum of its rows (chunk), only the count (count), or none',
       },
-      {
-        name: 'checkpoint-size',
-        group: PROVED,
-        type: 'number',
-        unit: 'rows',
-        shown: 'by the size of the table',
-        describe: 'rows per chunk',
-      },
+      { ...CHUNK_ROWS, group: PROVED },
       {
         name: 'batch-size',
         group: WRITTEN,
@@ -207,14 +202,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
         shown: 'by the target',
         describe: 'rows per write',
       },
-      {
-        name: 'rate',
-        group: WRITTEN,
-        type: 'number',
-        unit: 'rows a second',
-        shown: 'no limit',
-        describe: 'maximum rows per second',
-      },
+      { ...ROW_RATE, group: WRITTEN },
       {
         name: 'part',
         group: AGAIN,

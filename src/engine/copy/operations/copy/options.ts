@@ -17,6 +17,24 @@ const TABLES = 'Tables and columns:'
 export const STREAMS: readonly string[] = ['copy --follow', 'follow', 'cutover']
 
 /** A stream, identified by its id. */
+/** Rows per chunk. */
+export const CHUNK_ROWS: Option = {
+  name: 'checkpoint-size',
+  type: 'number',
+  unit: 'rows',
+  shown: 'by the size of the table',
+  describe: 'rows per chunk',
+}
+
+/** Limit of rows per second. */
+export const ROW_RATE: Option = {
+  name: 'rate',
+  type: 'number',
+  unit: 'rows a second',
+  shown: 'no limit',
+  describe: 'maximum rows per second',
+}
+
 export const STREAM: Option = {
   name: 'run',
   operand: true,

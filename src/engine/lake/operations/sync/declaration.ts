@@ -1,7 +1,13 @@
 import type { AlertOptions } from '../../../../model/run/alert.ts'
 import { alertOptions } from '../../../run/operations/alert-options.ts'
 import type { Declaration } from '../../../run/operations/declaration.ts'
-import { ALL_TABLES, BATCH_SIZE, IMPORT_EVENTS, waitOption } from '../../../run/operations/shared-options.ts'
+import {
+  ALL_TABLES,
+  BATCH_SIZE,
+  IMPORT_EVENTS,
+  parallelOption,
+  waitOption,
+} from '../../../run/operations/shared-options.ts'
 import { PAGES } from '../../../run/operations/pages.ts'
 import * as words from '../../../run/operations/words.ts'
 
@@ -45,16 +51,7 @@ export const sync: Declaration<SyncOperation, (typeof IMPORT_EVENTS)[number]> = 
         least: 1000,
         describe: 'with --watch: interval at which all logs are read; local changes are usually noticed at once',
       },
-      {
-        name: 'parallel',
-        alias: 'workers',
-        type: 'number',
-        default: 2,
-        least: 1,
-        most: 64,
-        config: 'default',
-        describe: 'tables synced in parallel',
-      },
+      parallelOption('tables synced in parallel'),
       BATCH_SIZE,
       waitOption('10s'),
       ...alertOptions(CAUSES),
