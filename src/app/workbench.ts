@@ -2,6 +2,7 @@
  * Interface through which the terminal UI uses the app. The app implements it with threads; tests use a plain object.
  * All results are plain data that can be sent to another thread; no call blocks the caller's event loop.
  */
+import type { FilesQuery } from '../engine/lake/queries/files-page.ts'
 import type { SluiceError } from '../shared/errors.ts'
 import type { CommitEvent, Event } from '../model/run/event.ts'
 import type {
@@ -15,7 +16,6 @@ import type {
   Page,
   FilesPage,
   CommitDetail,
-  FileSort,
 } from '../model/lake/answers.ts'
 import type { AsOf } from '../model/lake/as-of.ts'
 import type { TableRequest } from '../model/run/table-request.ts'
@@ -96,17 +96,7 @@ export interface Workbench extends AsyncDisposable {
   history(key: string, from: number, count: number): Promise<Page<CommitEvent>>
   commit(key: string, version: number): Promise<CommitDetail>
   partitions(key: string, asOf: AsOf, from: number, count: number): Promise<Page<PartitionRow>>
-  files(
-    key: string,
-    query: {
-      readonly asOf: AsOf
-      readonly where: string
-      readonly sort: FileSort
-      readonly descending: boolean
-      readonly from: number
-      readonly count: number
-    },
-  ): Promise<FilesPage>
+  files(key: string, query: FilesQuery & { readonly asOf: AsOf }): Promise<FilesPage>
   runs(count: number): Promise<readonly RecordedCommand[]>
   start(operation: Operation, commandLine: string): RunningOperation
   /** Lets operations reference this URL by its displayed form. */

@@ -2,20 +2,12 @@
  * The text of an `add` line, rebuilt from the columns of `delta_files`. The raw line is stored only if the rebuilt text
  * differs in a byte. Most writers use this order of fields: of 987 real adds, 979 need no raw line.
  */
+import type { FileRecord } from './query/files.ts'
 
-export type AddColumns = {
-  readonly path: string
-  /** JSON texts, as the catalog stores them. */
+/** JSON texts as the catalog stores them. */
+export type AddColumns = Omit<FileRecord, 'fileNo' | 'dvId' | 'rows' | 'addedVersion' | 'partitionValues'> & {
   readonly partitionValues: string | null
-  readonly tags: string | null
-  readonly deletionVector: string | null
-  readonly stats: string | null
-  readonly size: number
-  readonly modificationTime: number
   readonly dataChange: boolean
-  readonly baseRowId: number | null
-  readonly defaultRowCommitVersion: number | null
-  readonly clusteringProvider: string | null
 }
 
 /**

@@ -22,18 +22,22 @@ export const VECTOR_FIELDS = [
   'cardinality',
 ] as const satisfies readonly (keyof DeletionVectorDescriptor)[]
 
-export type AddAction = {
+/** Fields of a file, in an add and in a remove. */
+export type FileActionFields = {
   readonly path: string
   readonly partitionValues?: Readonly<Record<string, string | null>> | null
-  readonly size: number
-  readonly modificationTime: number
-  readonly dataChange: boolean
   /** JSON text as the writer wrote it; never parsed and written again. */
   readonly stats?: string | null
   readonly tags?: Readonly<Record<string, string | null>> | null
   readonly deletionVector?: DeletionVectorDescriptor | null
   readonly baseRowId?: number | null
   readonly defaultRowCommitVersion?: number | null
+}
+
+export type AddAction = FileActionFields & {
+  readonly size: number
+  readonly modificationTime: number
+  readonly dataChange: boolean
   readonly clusteringProvider?: string | null
   /**
    * JSON texts of structs that only checkpoints have; set only if the caller reads `structs` (`FileFields`). Null
@@ -43,18 +47,11 @@ export type AddAction = {
   readonly partitionValues_parsed?: unknown
 }
 
-export type RemoveAction = {
-  readonly path: string
+export type RemoveAction = FileActionFields & {
   readonly deletionTimestamp?: number | null
   readonly dataChange?: boolean | null
   readonly extendedFileMetadata?: boolean | null
-  readonly partitionValues?: Readonly<Record<string, string | null>> | null
   readonly size?: number | null
-  readonly stats?: string | null
-  readonly tags?: Readonly<Record<string, string | null>> | null
-  readonly deletionVector?: DeletionVectorDescriptor | null
-  readonly baseRowId?: number | null
-  readonly defaultRowCommitVersion?: number | null
 }
 
 export type MetadataAction = {

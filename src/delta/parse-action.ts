@@ -1,5 +1,5 @@
 /** Parses one line of a log as an action and checks the fields that sluice uses. All other fields pass unchecked. */
-import type { LogAction, DeletionVectorDescriptor, TxnAction } from './actions.ts'
+import type { FileActionFields, LogAction, TxnAction } from './actions.ts'
 import { eachScalar, jsonTokens } from '../model/lake/json-tokens.ts'
 import { duplicateName, MOST_NESTED_IN_LOG, countNames } from './duplicate-names.ts'
 import { textWithLoneSurrogate } from './lone-surrogates.ts'
@@ -8,17 +8,7 @@ import { Fields, bad, isObject, shortText, type JsonObject, type WhereText } fro
 /** `partial`: the checkpoint was read with few columns, so other fields may be absent. */
 export type ParseMode = 'whole' | 'partial'
 
-type FileFields = {
-  path: string
-  partitionValues?: Readonly<Record<string, string | null>> | null
-  tags?: Readonly<Record<string, string | null>> | null
-  stats?: string | null
-  deletionVector?: DeletionVectorDescriptor | null
-  baseRowId?: number | null
-  defaultRowCommitVersion?: number | null
-}
-
-function fileFields(fields: Fields): asserts fields is Fields<FileFields> {
+function fileFields(fields: Fields): asserts fields is Fields<FileActionFields> {
   fields.text('path')
   fields.mapOrNull('partitionValues')
   fields.mapOrNull('tags')

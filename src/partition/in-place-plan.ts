@@ -1,9 +1,10 @@
 /** Request for partitioning in place: the end of the past partition, and the new periods. */
+import type { PartitionInPlaceOperation } from './operations/partition-in-place/declaration.ts'
 import { tableText, type TableSpec } from '../model/copy/column-type.ts'
 import { SluiceError } from '../shared/errors.ts'
 import type { InPlaceRequest, SliceRequest } from '../model/partition/in-place-port.ts'
 import { columnNamed } from '../engine/copy/plan/column-named.ts'
-import { DEFAULT_CALENDAR, type CalendarSpec, type Epoch } from '../model/calendar/calendar.ts'
+import { DEFAULT_CALENDAR } from '../model/calendar/calendar.ts'
 import { knownTimeKind } from '../archive/plan/time-kind.ts'
 import { nextPeriod, periodAt, type Period } from '../model/calendar/period.ts'
 import { currentPeriod, placedPeriod } from './coverage.ts'
@@ -14,13 +15,7 @@ import { OTHER_COLUMN, plannedTable, type PlanSource } from './planned-table.ts'
 /** Number of new periods: at least two, so that the calendar can be derived from them later. */
 const AHEAD = 2
 
-export type InPlaceOptions = {
-  readonly by: string
-  readonly calendar: Partial<CalendarSpec>
-  readonly epoch?: Epoch | undefined
-  readonly past?: string | undefined
-  readonly last?: string | undefined
-}
+export type InPlaceOptions = Pick<PartitionInPlaceOperation, 'by' | 'calendar' | 'epoch' | 'past' | 'last'>
 
 /** A request to partition in place, the labels of its new periods, and the last period of the past partition. */
 export type InPlaceAsked = {

@@ -1,4 +1,5 @@
 /** Plan of the new table for an unpartitioned one: name, partitions, findings and statements. */
+import type { PartitionPlanOperation } from './operations/partition-plan/declaration.ts'
 import { tableText, type TableName } from '../model/copy/column-type.ts'
 import { quotedName } from '../shared/sql-text.ts'
 import type {
@@ -10,12 +11,11 @@ import type {
 } from '../model/partition/plan-port.ts'
 import { oneSourceTable } from '../archive/work/each-table.ts'
 import { columnNamed } from '../engine/copy/plan/column-named.ts'
-import { DEFAULT_CALENDAR, type CalendarSpec, type Epoch } from '../model/calendar/calendar.ts'
+import { DEFAULT_CALENDAR, type CalendarSpec } from '../model/calendar/calendar.ts'
 import { placedPeriod } from './coverage.ts'
 import { filledPeriods, type Filled } from './filled-periods.ts'
 import { newPartitionName, plannedPeriods, rowYears, type RowYears } from './planned-periods.ts'
 import { plannedTable, type PlanSource } from './planned-table.ts'
-import type { SliceUnit } from '../model/calendar/slices.ts'
 
 /** Number of future periods that a new table gets partitions for. */
 const AHEAD = 2
@@ -23,15 +23,11 @@ const AHEAD = 2
 const ENDS_PLANNING = new Set(['partitioned', 'partition'])
 const NAMED = 5
 
-export type NewTablePlanOptions = {
-  readonly table: string
-  readonly by: string
-  readonly calendar: Partial<CalendarSpec>
-  readonly epoch?: Epoch | undefined
-  readonly slices?: SliceUnit | undefined
-  readonly exact: boolean
-  /** Name of the new table; default from `nameOf`. */
-  readonly into?: string | undefined
+export type NewTablePlanOptions = Pick<
+  PartitionPlanOperation,
+  'table' | 'by' | 'calendar' | 'epoch' | 'slices' | 'exact' | 'into'
+> & {
+  /** Default of `into`, the name of the new table. */
   readonly nameOf: (table: TableName) => Promise<string>
 }
 

@@ -2,15 +2,13 @@
  * Finds the start of an import. A base checkpoint is read to its end before anything is written; a corrupt one is
  * replaced by the next.
  */
+import type { ImportOptions } from './options.ts'
 import type { ActionKind, MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import { proveCheckpoint, readCheckpoint } from '../../delta/checkpoint.ts'
 import { historyCutOff } from '../../delta/gaps.ts'
 import type { CheckpointFiles, LogListing } from '../../delta/listing.ts'
 import { logHistory, type History } from '../../delta/segment.ts'
-import type { LogStore } from '../../model/lake/log-store.ts'
-import type { ParquetRows } from '../../model/lake/parquet-rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { SqlDatabase } from '../../model/run/sql-port.ts'
 import { withLocationHint } from '../location-hints.ts'
 import { readImportHead, importCompleteness, type ImportHead, type ImportCompleteness } from './head.ts'
 import { changedSince, checkNewest, checkOlder, checkSameTable, nothingCompared, rewritten } from './same-log.ts'
@@ -39,17 +37,8 @@ export type FoundStart = {
 /** Lists the log, from a given version on. */
 export type ListFrom = (from?: number) => Promise<LogListing>
 
-type At = {
-  readonly log: LogStore
-  readonly parquet: () => Promise<ParquetRows>
-  readonly database: SqlDatabase
-  readonly tableId: string
-  /** True if the catalog may have another location: then the log must be identified by its content. */
-  readonly moved?: boolean
-  /** True if the caller has compared the commits below the known version: then only new commits are needed. */
-  readonly olderCompared?: boolean
+type At = Pick<ImportOptions, 'log' | 'parquet' | 'database' | 'tableId' | 'moved' | 'olderCompared' | 'onNote'> & {
   readonly signal: AbortSignal
-  readonly onNote: (message: string) => void
 }
 
 /**

@@ -1,10 +1,5 @@
 /** A column that is written. */
-import type { Column, ColumnType } from './column-type.ts'
+import type { ReadColumn } from './read-column.ts'
 
-export type WriteColumn = {
-  readonly name: string
-  readonly as: ColumnType
-  readonly column: Column
-  /** As `ReadColumn.exact`, when written rows are read back. */
-  readonly exact?: true
-}
+/** `exact`: as in a `ReadColumn`, when written rows are read back. */
+export type WriteColumn = Pick<ReadColumn, 'name' | 'as' | 'column' | 'exact'>

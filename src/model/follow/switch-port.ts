@@ -2,6 +2,7 @@
  * What a store offers to a cutover within one database. One commit gives the public name to the new table, and
  * recreates for it the objects that are bound to the old table, not to its name.
  */
+import type { CutoverFindingEvent } from './cutover-events.ts'
 import type { LogPosition } from '../copy/change.ts'
 import type { TableName } from '../copy/column-type.ts'
 import type { RowKey } from '../copy/row-key.ts'
@@ -19,20 +20,10 @@ export type SwitchRequest = {
 }
 
 /**
- * `refused`: the cutover would lose it, or the server would refuse. `made`: bound to the old table, and created again
- * for the new one within the cutover. `left`: stays with the old table. `fine`: checked, needs nothing.
+ * One object that affects the cutover, as it is now. `refused`: the cutover would lose it, or the server would refuse.
+ * `fine`: checked, needs nothing.
  */
-export type SwitchVerdict = 'refused' | 'made' | 'left' | 'fine'
-
-/** One object that affects the cutover, as it is now. */
-export type SwitchFinding = {
-  readonly verdict: SwitchVerdict
-  /** Its kind, such as `view`. */
-  readonly about: string
-  readonly object?: string
-  readonly detail: string
-  readonly hint?: string
-}
+export type SwitchFinding = Readonly<Omit<CutoverFindingEvent, 'type'>>
 
 export type SwitchLimits = {
   /** Lock timeout of one try, ms: all other sessions wait behind it. */

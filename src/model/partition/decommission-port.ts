@@ -2,25 +2,14 @@
  * What a store offers to retire the old table after a cutover: the findings that prevent removal, and its steps. Each
  * step is one transaction with its ledger row.
  */
+import type { DecommissionFindingEvent } from './events.ts'
 import type { TableName } from '../copy/column-type.ts'
 import type { Digest } from '../copy/rows.ts'
 import type { Statement } from '../run/ledger-port.ts'
 import type { ReadColumn } from '../copy/read-column.ts'
 
-/**
- * `refused`: prevents the step. `waits`: delays the drop. `changes`: the removal changes it. `look`: the user should
- * inspect it first. `fine`: checked. `not known`: not recorded, or not visible to this login.
- */
-export type DecommissionVerdict = 'refused' | 'waits' | 'changes' | 'look' | 'fine' | 'not known'
-
-export type DecommissionFinding = {
-  readonly verdict: DecommissionVerdict
-  /** Its kind, such as `view`. */
-  readonly about: string
-  readonly object?: string
-  readonly detail: string
-  readonly hint?: string
-}
+/** `fine`: checked. `not known`: not recorded, or not visible to this login. */
+export type DecommissionFinding = Readonly<Omit<DecommissionFindingEvent, 'type' | 'table' | 'of'>>
 
 /** Counters of reads and writes of a table, as decimal texts, and the time of their reset. */
 export type TableUse = {

@@ -2,23 +2,14 @@
  * What a store offers for planning to partition a table: findings, distribution of its rows over time, statements that
  * create the new table, and a measured write rate. Only `make` leaves changes.
  */
+import type { PartitionFindingEvent } from './events.ts'
 import type { Column, TableName, TableSpec } from '../copy/column-type.ts'
 
 /** Type of the column's values: dates, local times (`timestamp`), or instants. */
 export type TimeKind = 'date' | 'timestamp' | 'timestamptz' | 'epoch-seconds' | 'epoch-milliseconds'
 
-type PlanVerdict = 'refused' | 'changes' | 'made' | 'fine' | 'not looked'
-
 /** A finding for a table that is to be partitioned. */
-export type PlanFinding = {
-  readonly verdict: PlanVerdict
-  /** Its kind, such as `foreign key`. */
-  readonly about: string
-  readonly object?: string
-  /** What partitioning does to the object, or why it is refused. */
-  readonly detail: string
-  readonly hint?: string
-}
+export type PlanFinding = Readonly<Omit<PartitionFindingEvent, 'type' | 'table'>>
 
 /** A table, and the time column of the future partitions. */
 export type TableToPartition = { readonly table: TableSpec; readonly column: Column; readonly kind: TimeKind }

@@ -122,10 +122,7 @@ class S3Log implements LogStore {
     this.#ahead.plan(order, sizes, options.signal)
   }
 
-  async *read(
-    path: string,
-    options: { readonly start?: number; readonly end?: number; readonly signal: AbortSignal; readonly etag?: string },
-  ): AsyncIterable<Buffer> {
+  async *read(path: string, options: Parameters<LogStore['read']>[1]): AsyncIterable<Buffer> {
     const { signal, start, end, etag } = options
     throwIfAborted(signal)
     if (start === undefined && end === undefined && etag === undefined) {

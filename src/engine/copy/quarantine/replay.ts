@@ -19,6 +19,14 @@ import { CLOSED } from '../ledger/stored-chunk.ts'
 import { isRanged } from '../recount/ranged.ts'
 import { withWriter } from '../../../stores/common/with-writer.ts'
 
+/** Both sides, and the ledger of the target. */
+export type ReplayContext = {
+  readonly to: CopyStore
+  readonly view: SourceView
+  readonly database: LedgerDatabase
+  readonly signal: AbortSignal
+}
+
 const ONE_ROW = { rows: 1, bytes: 1024 * 1024 }
 
 /**
@@ -31,12 +39,7 @@ const ONE_ROW = { rows: 1, bytes: 1024 * 1024 }
 export async function replay(
   quarantinedRow: QuarantinedRow,
   plan: TablePlan,
-  replayContext: {
-    readonly to: CopyStore
-    readonly view: SourceView
-    readonly database: LedgerDatabase
-    readonly signal: AbortSignal
-  },
+  replayContext: ReplayContext,
 ): Promise<'written' | 'gone'> {
   const { to, view, database, signal } = replayContext
   const key = trueKey(quarantinedRow, plan)

@@ -1,13 +1,8 @@
 /** Cutover checks: conditions that must hold before two tables are switched. */
 import type { SwitchFinding } from '../../../model/follow/switch-port.ts'
-import type { GateState } from '../../../model/follow/cutover-events.ts'
+import type { CutoverGateEvent } from '../../../model/follow/cutover-events.ts'
 
-export type CutoverCheck = {
-  readonly name: string
-  readonly state: GateState
-  readonly detail: string
-  readonly hint?: string
-}
+export type CutoverCheck = Readonly<Omit<CutoverGateEvent, 'type' | 'table'>>
 
 /** Reports each check when its state changes, and keeps the latest state. */
 export class CutoverChecks {

@@ -56,8 +56,6 @@ export type MeasuredQuestion = {
   readonly difference: string | null
 }
 
-type Cold = { readonly ms: number; readonly readBytes: string | null; readonly rows: number }
-
 /** @throws SluiceError STOPPED, ABORTED; errors of files or SQL */
 export async function measure(id: QuestionId, options: MeasureOptions): Promise<MeasuredQuestion> {
   const { plan, catalog, interrupt, cold } = options
@@ -200,7 +198,11 @@ function changedRows(
 }
 
 /** Median of up to three cold runs, each in a new child process. If one fails: null, after a note with the reason. */
-async function coldRuns(which: 'files' | 'sql', question: QuestionId, options: MeasureOptions): Promise<Cold | null> {
+async function coldRuns(
+  which: 'files' | 'sql',
+  question: QuestionId,
+  options: MeasureOptions,
+): Promise<ColdAnswer | null> {
   const { plan, catalogUrl, interrupt, latency, onNote } = options
   const path = pathOfLocation((await options.openLog()).root)
   const answers: ColdAnswer[] = []
@@ -243,7 +245,7 @@ function requestFields(
   }
 }
 
-function timingOf(times: readonly number[], cold: Cold | null, opened: number): AnswerTiming {
+function timingOf(times: readonly number[], cold: ColdAnswer | null, opened: number): AnswerTiming {
   return {
     p50Ms: roundMs(median(times)),
     p95Ms: roundMs(p95(times)),

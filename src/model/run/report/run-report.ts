@@ -115,14 +115,18 @@ export type ReportedValidation = {
   readonly at: string
 }
 
-export type CatalogPart = {
+/** The run as one of its records has it. */
+type RecordedRun = {
   readonly command: string
-  readonly subject: string | null
   readonly status: string
   readonly startedAt: string
   readonly endedAt: string | null
   readonly exitCode: number | null
   readonly error: string | null
+}
+
+export type CatalogPart = RecordedRun & {
+  readonly subject: string | null
   readonly tool: string
   readonly actor: string
   readonly host: string
@@ -132,18 +136,12 @@ export type CatalogPart = {
   readonly validations: readonly ReportedValidation[]
 }
 
-export type BookPart = {
+export type BookPart = RecordedRun & {
   readonly kind: string
   readonly about: string
-  readonly command: string
   readonly source: string | null
   readonly target: string | null
-  readonly startedAt: string
-  readonly endedAt: string | null
-  readonly status: string
-  readonly exitCode: number | null
   readonly totals: Readonly<Record<string, Dec>>
-  readonly error: string | null
   readonly curve: readonly CurvePoint[]
 }
 
@@ -165,16 +163,10 @@ export type ReportedSlot = {
 }
 
 /** A run in a queue of workers. Rows and chunks of a copy come from its ledger, those of a task from its report. */
-export type QueuePart = {
+export type QueuePart = RecordedRun & {
   readonly operation: string
-  readonly command: string
   readonly source: string | null
   readonly target: string | null
-  readonly status: string
-  readonly startedAt: string
-  readonly endedAt: string | null
-  readonly exitCode: number | null
-  readonly error: string | null
   readonly actor: string
   readonly host: string
   readonly rows: Dec

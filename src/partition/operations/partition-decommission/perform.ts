@@ -23,7 +23,7 @@ import {
   type DecommissionDetail,
   type DecommissionRow,
 } from '../../decommission/decommission-ledger.ts'
-import { inspect, type InspectedOldTable } from '../../decommission/inspect-old-table.ts'
+import { inspect, type InspectedOldTable, type InspectOptions } from '../../decommission/inspect-old-table.ts'
 import { knownRows, lastArchive, lastCopyFinding } from '../../decommission/last-archive.ts'
 import { knowsOldTable, switchOfOldTable } from '../../decommission/old-table-switch.ts'
 import {
@@ -39,14 +39,9 @@ import type { partitionDecommission, PartitionDecommissionOperation } from './de
 type DecommissionRun = RunOf<typeof partitionDecommission>
 
 /** Context of all steps. @property name the old table, as in the ledger */
-type RetirementContext = {
-  readonly row: CutoverRow
+type RetirementContext = Pick<InspectOptions, 'row' | 'oldTable' | 'tables' | 'store' | 'steps'> & {
   readonly name: string
-  readonly oldTable: TableName
-  readonly tables: CutoverTables
-  readonly store: DecommissionStore
   readonly ledger: DecommissionLedger
-  readonly steps: readonly DecommissionRow[]
 }
 
 /**

@@ -33,7 +33,7 @@ export type RingWindow = {
 
 export type ReadRingPart = (piece: TokenRange, start: bigint) => Promise<RingWindow>
 
-type Partition = { token: bigint; key: readonly string[]; rows: number; bytes: number; more: boolean }
+type Partition = { -readonly [K in keyof FullPartition]: FullPartition[K] }
 
 /** Result of reading from a token on: complete partitions, and the last token up to which all of them were read. */
 type ReadRange = {

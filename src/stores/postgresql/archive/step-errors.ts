@@ -1,6 +1,6 @@
 /** Errors that prevent archiving, restoring or removing a partition, with a hint. */
 import { SluiceError } from '../../../shared/errors.ts'
-import { foreignKeyHint, hiddenHint, postgresTargetError } from '../server/errors.ts'
+import { foreignKeyHint, hiddenHint, postgresTargetError, type ServerError } from '../server/errors.ts'
 import { reservedHint } from '../server/missing-right.ts'
 import { LACKS_IDENTITY, lacksIdentity, sqlStateOf } from '../server/server-errors.ts'
 import type { PostgresSettings } from '../server/settings.ts'
@@ -15,14 +15,6 @@ type StepContext = {
   readonly holders?: readonly string[]
   /** Hint for a role that lacks a right. */
   readonly rights?: string
-}
-
-/** Fields of a server's error. */
-type ServerErrorFields = {
-  readonly message: string
-  readonly detail?: string
-  readonly hint?: string
-  readonly constraint?: string
 }
 
 /** Prefix of constraints with the bounds of a partition. */
@@ -41,7 +33,7 @@ export function stepError(thrown: unknown, { settings, table, holders = [], righ
   if (thrown instanceof SluiceError) return thrown
   const state = sqlStateOf(thrown)
   if (state === null) return postgresTargetError(thrown, settings, table)
-  const { message, detail, constraint } = thrown as ServerErrorFields
+  const { message, detail, constraint } = thrown as ServerError
   const refused = (hint: string): SluiceError =>
     new SluiceError('TABLE_REFUSED', message, {
       where: table,
@@ -56,7 +48,7 @@ export function stepError(thrown: unknown, { settings, table, holders = [], righ
       return new SluiceError('TARGET_DENIED', message, {
         where: settings.label,
         hint: message.includes('row-level security')
-          ? hiddenHint(thrown as ServerErrorFields)
+          ? hiddenHint(thrown as ServerError)
           : (reservedHint(message) ?? rights),
         cause: thrown,
       })

@@ -10,7 +10,7 @@ import type { PostgresSettings } from './settings.ts'
 import { literal } from './sql.ts'
 
 /** Fields of a server's error. */
-type ServerError = {
+export type ServerError = {
   readonly message: string
   readonly detail?: string
   readonly hint?: string

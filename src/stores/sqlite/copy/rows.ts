@@ -1,7 +1,8 @@
 /** Rows of one statement as canonical values, in slices between which other work can run. */
+import type { ReadColumn } from '../../../model/copy/read-column.ts'
 import { shownValue } from '../../../model/copy/bytes-text.ts'
 import type Database from 'better-sqlite3'
-import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
+import type { ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { isRefusedValue, storedCell, valueError, type MistypedRows } from '../../common/as-stored.ts'
@@ -12,16 +13,7 @@ import { shownSqliteKey } from './key-dialect.ts'
 import { sqliteCellReaderOf, exactReader, type CellReader } from '../../common/sqlite-dialect/read-cell.ts'
 import { affinityOf } from '../../common/sqlite-dialect/types.ts'
 
-export type ScanColumn = {
-  readonly name: string
-  readonly as: ColumnType
-  readonly column: Column
-  /** See `ReadColumn.exact`. */
-  readonly exact?: true
-  /** See `ReadColumn.spelled`. */
-  readonly spelled?: true
-  /** See `ReadColumn.intoText`. */
-  readonly intoText?: true
+export type ScanColumn = Omit<ReadColumn, 'codec'> & {
   /** True if the table would lose something by another spelling of the column's times. */
   readonly loses?: () => boolean
 }

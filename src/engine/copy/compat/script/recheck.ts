@@ -7,8 +7,7 @@ import type { TablePlan } from '../../../../model/copy/plan.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { ChunkRequest, ChunkWriter } from '../../../../model/copy/target-port.ts'
 import type { Closing, LedgerDatabase } from '../../../../model/run/ledger-port.ts'
-import type { CopyStore } from '../../../../model/copy/port.ts'
-import type { SourceView } from '../../../../model/copy/source-port.ts'
+import type { ReplayContext } from '../../quarantine/replay.ts'
 import {
   keyPositions,
   plannedReadColumns,
@@ -21,13 +20,6 @@ import { withWriter } from '../../../../stores/common/with-writer.ts'
 
 type Key = readonly string[]
 
-export type RecheckContext = {
-  readonly to: CopyStore
-  readonly view: SourceView
-  readonly database: LedgerDatabase
-  readonly signal: AbortSignal
-}
-
 const BATCH = { rows: 500, bytes: 4 * 1024 * 1024 }
 
 /**
@@ -39,7 +31,7 @@ const BATCH = { rows: 500, bytes: 4 * 1024 * 1024 }
 export async function recheck(
   list: Recheck,
   plan: TablePlan,
-  recheckContext: RecheckContext,
+  recheckContext: ReplayContext,
 ): Promise<{ readonly found: number; readonly brought: number }> {
   const { to, view, database, signal } = recheckContext
   const keys = sourceKeys(plan, list.keys)

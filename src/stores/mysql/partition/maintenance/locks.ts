@@ -5,6 +5,7 @@
  * statement has NOWAIT; MySQL has no NOWAIT, so sluice first checks whether a transaction holds the table. Only if the
  * table was never free does the statement wait. MySQL has no lock timeout below a second, so KILL QUERY ends the wait.
  */
+import type { MakeRequest } from '../../../../model/partition/maintenance-port.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../../shared/abort.ts'
@@ -42,12 +43,9 @@ export type Sessions = {
   readonly watcher: MysqlSession
 }
 
-type LockLimits = {
-  readonly lockTimeoutMs: number
-  readonly retryLimitMs: number
+type LockLimits = Pick<MakeRequest, 'lockTimeoutMs' | 'retryLimitMs' | 'signal'> & {
   /** See `politeUntil`. Set once per run: a table that was busy so long is not free for the next partition either. */
   readonly politeUntil: number
-  readonly signal: AbortSignal
 }
 
 type Done = { readonly longestMs: number; readonly tries: number }

@@ -1,17 +1,12 @@
 /** Columns of both tables must be the same in the same order, so that prepared statements of users still work. */
+import type { NewTableColumn } from '../../partition/plan/new-table-facts.ts'
 import { quoteName } from '../../server/connect.ts'
 import type { CutoverTable, CutoverTables, CutoverStep } from './sides.ts'
 
-type ColumnFacts = {
-  readonly name: string
-  readonly type: string
-  readonly collation: string | null
-  readonly notNull: boolean
-  readonly inKey: boolean
-  readonly identity: string
-  readonly generated: string | null
-  readonly default: string | null
-}
+type ColumnFacts = Pick<
+  NewTableColumn,
+  'name' | 'type' | 'collation' | 'notNull' | 'identity' | 'generated' | 'default'
+> & { readonly inKey: boolean }
 
 const IDENTITY: Readonly<Record<string, string>> = {
   a: 'GENERATED ALWAYS AS IDENTITY',

@@ -1,30 +1,17 @@
 /** Exchanges names of indexes, constraints and statistics: those of the new table get the public names. */
+import type { IndexFact } from './side-facts.ts'
 import { suffixed } from '../../archive/move.ts'
 import { quoteName } from '../../server/connect.ts'
 import { tableSql } from '../../server/sql.ts'
 import { notOwnSql } from '../../server/marks.ts'
 import { exclusionSql, indexTailSql } from '../../partition/plan/new-table-facts.ts'
-import {
-  indexText,
-  makeUnique,
-  partitionKeysSql,
-  refusesAll,
-  refuseSame,
-  uniqueKeySql,
-  type UniqueKey,
-} from './unique-index.ts'
+import { indexText, makeUnique, partitionKeysSql, refusesAll, refuseSame, uniqueKeySql } from './unique-index.ts'
 import type { CutoverTable, CutoverTables, CutoverStep } from './sides.ts'
 
-type Named = {
+type Named = IndexFact & {
   readonly oid: string
   readonly kind: 'INDEX' | 'STATISTICS' | 'SEQUENCE'
   readonly schema: string
-  readonly name: string
-  /** Definition without the name of the object and the name of the table. */
-  readonly what: string
-  readonly exclusion: boolean
-  /** Null unless the object is a unique index. */
-  readonly key: UniqueKey | null
 }
 
 /** Suffixes that `partition plan` appends to the names of the new table's indexes. */
