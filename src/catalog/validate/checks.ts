@@ -1,5 +1,6 @@
 /** Compares log and catalog, relation by relation and column by column. */
 import { VECTOR_FIELDS } from '../../delta/actions.ts'
+import { COMMIT_COLUMNS } from '../relations.ts'
 import type { ValidateComparison, ComparedField } from './compare.ts'
 import { catalogActiveAt, logActiveAt } from './replay-sql.ts'
 
@@ -116,24 +117,9 @@ export function compareActive(version: number): ValidateComparison {
   }
 }
 
-const COMMIT_FACTS = [
-  'commit_time',
-  'in_commit_time',
-  'file_mtime',
-  'log_bytes',
-  'log_digest',
-  'operation',
-  'engine',
-  'commit_info',
-  'commit_info_line',
-  'num_lines',
-  'adds',
-  'removes',
-  'added_bytes',
-  'removed_bytes',
-  'first_file_no',
-]
 const TOTALS = ['num_files', 'num_bytes', 'num_records', 'files_without_records']
+const [, , ...COMMIT_FIELDS] = COMMIT_COLUMNS
+const COMMIT_FACTS = COMMIT_FIELDS.filter((name) => !TOTALS.includes(name))
 
 export function commitsComparison({ from, version, sameStart }: VersionRange): ValidateComparison {
   const where = (condition: string, name: string): ComparedField => ({
