@@ -4,6 +4,7 @@
  * catch-up position therefore includes all changes that were visible when that position was taken.
  */
 import type { LogPosition } from '../../../model/copy/change.ts'
+import type { ReplicationSlotLine } from '../../../model/follow/port.ts'
 import { positionOf } from '../../../model/copy/position.ts'
 
 /** The position as a decimal number. */
@@ -15,6 +16,30 @@ export function counterText(position: LogPosition): string {
 export function counterOf(text: string): LogPosition {
   if (text.includes('/')) throw new Error(`this is not a number of a counter: ${text}`)
   return positionOf(text)
+}
+
+/** Common part of sources whose positions are numbers of a counter. One source reads one stream. */
+export abstract class CounterSource {
+  /** Name of the stream whose counter `fence` raises; null until a stream was begun, verified or opened. */
+  protected stream: string | null = null
+
+  text(position: LogPosition): string {
+    return counterText(position)
+  }
+
+  position(text: string): LogPosition {
+    return counterOf(text)
+  }
+
+  async slots(): Promise<readonly ReplicationSlotLine[]> {
+    return []
+  }
+
+  /** Name of the stream. @throws Error before a stream was begun, verified or opened */
+  protected startedStream(): string {
+    if (this.stream === null) throw new Error('a catch-up position needs a started or verified stream')
+    return this.stream
+  }
 }
 
 /**

@@ -8,12 +8,11 @@ import type {
   FollowedTable,
   FollowPreflight,
   RecordedTarget,
-  ReplicationSlotLine,
   SourceLag,
   StreamStart,
   StreamState,
 } from '../../../../model/follow/port.ts'
-import { counterOf, counterText } from '../../../common/trigger-stream/counter.ts'
+import { CounterSource } from '../../../common/trigger-stream/counter.ts'
 import { ReportedPartitions, type PartitionChange } from '../../../common/reported-partitions.ts'
 import { TriggerStream } from '../../../common/trigger-stream/stream.ts'
 import { WAIT_MS } from '../../../common/wait-for-transactions.ts'
@@ -36,24 +35,15 @@ import type { AskMysql } from '../../copy/dependencies.ts'
 /** Up to this many notes are counted exactly; above it the dictionary's estimate is used. */
 const MOST_COUNTED = 100_000
 
-export class MysqlTriggers implements ChangeSource {
+export class MysqlTriggers extends CounterSource implements ChangeSource {
   readonly #config: MysqlConfig
   readonly #ask: AskMysql
-  /** Name of the stream whose counter `fence` raises; null until a stream was begun, verified or opened. */
-  #stream: string | null = null
   readonly #partitions = new ReportedPartitions()
 
   constructor(config: MysqlConfig, ask: AskMysql) {
+    super()
     this.#config = config
     this.#ask = ask
-  }
-
-  text(position: LogPosition): string {
-    return counterText(position)
-  }
-
-  position(text: string): LogPosition {
-    return counterOf(text)
   }
 
   inspect(tables: readonly FollowedTable[], signal: AbortSignal): Promise<FollowPreflight> {
@@ -71,7 +61,7 @@ export class MysqlTriggers implements ChangeSource {
     report: (message: string) => void = () => undefined,
   ): Promise<StreamStart> {
     refuseForeignName(name)
-    this.#stream = name
+    this.stream = name
     this.#partitions.forget(tables)
     return await this.#write(signal, (session) =>
       beginMysqlTriggers(this.#config, name, tables, this.#wait(session, signal, report)),
@@ -85,7 +75,7 @@ export class MysqlTriggers implements ChangeSource {
     signal: AbortSignal,
     report: (message: string) => void = () => undefined,
   ): Promise<StreamStart> {
-    this.#stream = startRecord.slot
+    this.stream = startRecord.slot
     this.#partitions.forget(tables)
     return await this.#write(signal, (session) =>
       renewMysqlTriggers(this.#config, startRecord, tables, applied, this.#wait(session, signal, report)),
@@ -98,15 +88,14 @@ export class MysqlTriggers implements ChangeSource {
     applied: LogPosition,
     signal: AbortSignal,
   ): Promise<StreamState> {
-    this.#stream = startRecord.slot
+    this.stream = startRecord.slot
     return await this.#ask(signal, (session) =>
       verifyMysqlTriggers(session, this.#config.database, startRecord, tables, applied, this.#partitions),
     )
   }
 
   async fence(signal: AbortSignal): Promise<LogPosition> {
-    const name = this.#stream
-    if (name === null) throw new Error('a catch-up position needs a started or verified stream')
+    const name = this.startedStream()
     return await this.#write(signal, (session) => takeNumber(session, this.#config.database, name))
   }
 
@@ -134,7 +123,7 @@ export class MysqlTriggers implements ChangeSource {
     from: LogPosition,
     signal: AbortSignal,
   ): Promise<ChangeStream> {
-    this.#stream = startRecord.slot
+    this.stream = startRecord.slot
     const names = tables.map(({ table }) => tableText(table.table))
     const onPartition = (partition: PartitionChange): void =>
       this.#partitions.note(names[partition.table] ?? '', partition)
@@ -177,10 +166,6 @@ export class MysqlTriggers implements ChangeSource {
       )
       return [...new Set(rows.flatMap(([trigger]) => streamOfTrigger(String(trigger)) ?? []))]
     })
-  }
-
-  async slots(): Promise<readonly ReplicationSlotLine[]> {
-    return []
   }
 
   async database(): Promise<string> {

@@ -10,14 +10,13 @@ import type {
   FollowedTable,
   FollowPreflight,
   RecordedTarget,
-  ReplicationSlotLine,
   SourceLag,
   StreamStart,
   StreamState,
 } from '../../../../model/follow/port.ts'
 import { RESTART_STREAM } from '../../../../model/follow/lost-stream.ts'
 import { quote } from '../../../common/sqlite-dialect/ddl.ts'
-import { counterOf, counterText } from '../../../common/trigger-stream/counter.ts'
+import { CounterSource } from '../../../common/trigger-stream/counter.ts'
 import { TriggerStream } from '../../../common/trigger-stream/stream.ts'
 import { sqliteCopyError } from '../../copy/errors.ts'
 import { definitionOf, sqliteColumns } from '../../copy/shape.ts'
@@ -35,24 +34,15 @@ import { withConnection, written } from '../../copy/connection.ts'
 /** Number of notes whose size is measured, and bytes of a note in addition to its key. */
 const [SAMPLED, NOTE_BYTES] = [100, 8]
 
-export class SqliteTriggers implements ChangeSource {
+export class SqliteTriggers extends CounterSource implements ChangeSource {
   readonly #file: string
   readonly #label: string
-  /** The stream that this store reads; `fence` raises its counter. One store reads one stream. */
-  #stream: string | null = null
 
   /** @param file path of the database */
   constructor(file: string, label: string) {
+    super()
     this.#file = file
     this.#label = label
-  }
-
-  text(position: LogPosition): string {
-    return counterText(position)
-  }
-
-  position(text: string): LogPosition {
-    return counterOf(text)
   }
 
   inspect(tables: readonly FollowedTable[], signal: AbortSignal): Promise<FollowPreflight> {
@@ -64,7 +54,7 @@ export class SqliteTriggers implements ChangeSource {
   }
 
   begin(name: string, tables: readonly FollowedTable[], signal: AbortSignal): Promise<StreamStart> {
-    this.#stream = name
+    this.stream = name
     return this.#write(signal, (one) => beginSqliteTriggers(one, this.#file, name, tables, signal))
   }
 
@@ -74,7 +64,7 @@ export class SqliteTriggers implements ChangeSource {
     applied: LogPosition,
     signal: AbortSignal,
   ): Promise<StreamStart> {
-    this.#stream = startRecord.slot
+    this.stream = startRecord.slot
     return this.#write(signal, (one) => renewSqliteTriggers(one, this.#file, startRecord, tables, applied, signal))
   }
 
@@ -84,7 +74,7 @@ export class SqliteTriggers implements ChangeSource {
     applied: LogPosition,
     signal: AbortSignal,
   ): Promise<StreamState> {
-    this.#stream = startRecord.slot
+    this.stream = startRecord.slot
     return this.#read(signal, (one) => {
       one.exec('BEGIN')
       return verifySqliteTriggers(one, fileNumber(this.#file), startRecord, tables, applied)
@@ -92,8 +82,7 @@ export class SqliteTriggers implements ChangeSource {
   }
 
   fence(signal: AbortSignal): Promise<LogPosition> {
-    const stream = this.#stream
-    if (stream === null) throw new Error('a fence is one of a stream that has begun')
+    const stream = this.startedStream()
     return this.#write(signal, async (one) => {
       const number = await written(one, () => counted(one, stream), signal)
       if (number !== null) return number
@@ -132,7 +121,7 @@ export class SqliteTriggers implements ChangeSource {
     signal: AbortSignal,
   ): Promise<ChangeStream> {
     throwIfAborted(signal)
-    this.#stream = startRecord.slot
+    this.stream = startRecord.slot
     try {
       const rounds = new SqliteRounds({ file: this.#file, label: this.#label, startRecord, tables, signal })
       return new TriggerStream(rounds, from, signal)
@@ -159,10 +148,6 @@ export class SqliteTriggers implements ChangeSource {
 
   streamsOf(table: TableName, signal: AbortSignal): Promise<readonly string[]> {
     return this.#read(signal, (one) => streamsOn(one, table))
-  }
-
-  async slots(): Promise<readonly ReplicationSlotLine[]> {
-    return []
   }
 
   async database(): Promise<string> {
