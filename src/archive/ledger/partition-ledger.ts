@@ -13,7 +13,7 @@ import { endedOwnerId, LEASE_COLUMNS, type StoredOwner } from '../../stores/comm
 import { databaseTimes, LeaseSql } from '../../stores/common/lease/sql.ts'
 import type { SqlRow, SqlValue } from '../../model/run/sql-port.ts'
 import { filesText } from './cells.ts'
-import { runStatement } from '../../engine/copy/ledger/statement.ts'
+import { clockOf, runStatement } from '../../engine/copy/ledger/statement.ts'
 import type { ArchivedTable, NewArchive } from './record.ts'
 import {
   PARTITION_LEASE_MS,
@@ -141,9 +141,8 @@ export class PartitionLedger {
   }
 
   /** Current time by the clock of the database, ms since the epoch. */
-  async now(): Promise<number> {
-    const [row] = await this.#database.all(`SELECT ${this.#now}`)
-    return Number(row?.[0] ?? 0)
+  now(): Promise<number> {
+    return clockOf(this.#database)
   }
 
   /** Sets the retention of files that the newest version of the archive does not name. */

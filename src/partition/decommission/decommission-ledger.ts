@@ -1,4 +1,5 @@
 /** Steps that retire an old table, in the ledger: one row per step; `step_no` orders the steps after a cutover. */
+import { hasTable } from '../../engine/copy/ledger/statement.ts'
 import { randomUUID } from 'node:crypto'
 import type { TableUse } from '../../model/partition/decommission-port.ts'
 import type { LedgerDatabase, Statement } from '../../model/run/ledger-port.ts'
@@ -65,8 +66,7 @@ export class DecommissionLedger {
 
   /** Steps of the table, oldest first; empty if the ledger has none. */
   async steps(): Promise<readonly DecommissionRow[]> {
-    const there = await this.#database.all(ledgerDialect(this.#database.dialect).columns, [NAME])
-    if (there.length === 0) return []
+    if (!(await hasTable(this.#database, NAME))) return []
     const rows = await this.#database.all(
       `SELECT step, identity, done_ms, actor, detail FROM migration_decommissions WHERE switch_id = ? ORDER BY step_no, decommission_id`,
       [this.#row.id],

@@ -2,6 +2,7 @@
  * Rows to be read from the source again. They are recorded in the transaction that skips them, and removed in the
  * transaction that writes them.
  */
+import { clockOf } from './statement.ts'
 import { randomUUID } from 'node:crypto'
 import type { RowKey } from '../../../model/copy/row-key.ts'
 import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
@@ -45,9 +46,9 @@ export class RereadLedger {
    */
   async requestReread(id: string, table: TableKey, keys: readonly RowKey[]): Promise<RequestedReread> {
     const statements = this.statements(id, table, keys, 'difference')
-    const [now] = await this.#database.all(`SELECT ${this.#now}`, [])
+    const sinceMs = await clockOf(this.#database)
     await this.#database.batch(statements)
-    return { ids: statements.map(({ parameters }) => String(parameters[0])), sinceMs: Number(now?.[0]) }
+    return { ids: statements.map(({ parameters }) => String(parameters[0])), sinceMs }
   }
 
   /** Ids of a table's rows that have not been read yet. */

@@ -1,5 +1,7 @@
 /** Runs and plans in the ledger: one row per run, and one per target table that a copy fills. */
 import { asSluiceError } from '../../../shared/errors.ts'
+import { redactUrl } from '../../../shared/redact.ts'
+import type { OperationContext } from '../../run/operation.ts'
 import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import { ownerValues } from '../../../stores/common/lease/columns.ts'
 import { COPY_LEASE_MS, type RunOwner, type TableKey } from './owner.ts'
@@ -32,6 +34,19 @@ export type PlanRow = {
   readonly planned: boolean
   /** True if the copy created the target table. */
   readonly madeHere: boolean
+}
+
+/**
+ * The row of a run that begins.
+ * @param source, target URLs; an empty one is of no store @param planHash empty if nothing is planned
+ */
+export function newRunRow(
+  { commandLine: command, tool, actor }: Pick<OperationContext, 'commandLine' | 'tool' | 'actor'>,
+  operation: string,
+  [source, target]: readonly [source: string, target: string],
+  planHash = '',
+): NewRunRow {
+  return { operation, source: redactUrl(source), target: redactUrl(target), planHash, command, tool, actor }
 }
 
 export class RunLedger {

@@ -1,22 +1,33 @@
 /** Finds streams in a ledger, for readers without the lease of the stream. */
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
-import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { tableOfKey, type TableKey } from './owner.ts'
+import { hasTable } from './statement.ts'
 import { STREAM_COLUMNS, streamOf, type StreamRow } from './stream-row.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import { ledgersForTable } from './other-ledgers.ts'
 
+/** @property isReverse true if a cutover began the stream: no other command can begin it again */
+export type NamedStream = StreamRow & { readonly isReverse: boolean }
+
 /** A stream by its id, or by the id of the run that worked on it last; null if there is none. */
-export async function streamNamed(database: LedgerDatabase, id: string): Promise<StreamRow | null> {
+export async function streamNamed(database: LedgerDatabase, id: string): Promise<NamedStream | null> {
   if (!/^\d{1,19}$/.test(id) || !(await hasStreams(database))) return null
-  const sql = `SELECT ${STREAM_COLUMNS} FROM migration_streams WHERE stream_id = ? OR run_id = ? ORDER BY created_ms DESC`
-  const rows = (await database.all(sql, [id, BigInt(id)])).map(streamOf)
-  return rows.find((row) => row.id === id) ?? rows[0] ?? null
+  const rows = await database.all(
+    `SELECT ${STREAM_COLUMNS} FROM migration_streams WHERE stream_id = ? OR run_id = ? ORDER BY created_ms DESC`,
+    [id, BigInt(id)],
+  )
+  const streams = rows.map(streamOf)
+  const found = streams.find((row) => row.id === id) ?? streams[0]
+  if (found === undefined) return null
+  // The run that began a reverse stream may be in the ledger of the other database, and this one without runs yet.
+  const sql = 'SELECT command FROM migration_runs WHERE run_id = ?'
+  const [run] = (await hasTable(database, 'migration_runs')) ? await database.all(sql, [BigInt(found.id)]) : []
+  return { ...found, isReverse: run === undefined || String(run[0]).split(' ')[1] === 'cutover' }
 }
 
 /** True if any stream was ever started into this database. */
-export async function hasStreams(database: LedgerDatabase): Promise<boolean> {
-  return (await database.all(ledgerDialect(database.dialect).columns, ['migration_streams'])).length > 0
+export function hasStreams(database: LedgerDatabase): Promise<boolean> {
+  return hasTable(database, 'migration_streams')
 }
 
 /** Streams that have not ended and write into any of these tables, newest first. */

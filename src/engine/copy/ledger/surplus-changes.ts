@@ -8,6 +8,7 @@ import { makeLateTable } from './late-tables.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { TableKey } from './owner.ts'
 import { CLOSED } from './stored-chunk.ts'
+import { hasTable } from './statement.ts'
 import { numberOrNull } from '../../../stores/common/cells.ts'
 
 const TABLE = 'schema_name = ? AND table_name = ?'
@@ -15,8 +16,8 @@ const TABLE = 'schema_name = ? AND table_name = ?'
 const AT_ONCE = 20
 
 /** True if any run has recorded a change. */
-export async function hasSurplusChanges(database: LedgerDatabase): Promise<boolean> {
-  return (await database.all(ledgerDialect(database.dialect).columns, ['migration_surplus_changes'])).length > 0
+export function hasSurplusChanges(database: LedgerDatabase): Promise<boolean> {
+  return hasTable(database, 'migration_surplus_changes')
 }
 
 /** Call before `surplusStatements` or `notedChange`: creates the table if an older ledger lacks it. */

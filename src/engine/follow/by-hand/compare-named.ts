@@ -15,6 +15,7 @@ import { SourceViews } from '../../copy/source-views.ts'
 import { cdcOf, missingSourceTables } from '../stream/known-stream.ts'
 import { followTable, ledgerKey, sourceOf, type FollowTable } from '../stream/followed-table.ts'
 import { missingTables, reportedHalt } from '../stream/halt.ts'
+import type { NamedStream } from '../../copy/ledger/stream-lookup.ts'
 import type { StreamRow } from '../../copy/ledger/stream-row.ts'
 import type { RequestedReread } from '../../copy/ledger/rereads.ts'
 import type { StreamLedger } from '../../copy/ledger/streams.ts'
@@ -29,7 +30,7 @@ const AT_ONCE = 1000
 export type RequestedRepair = {
   readonly from: CopyStore
   readonly to: CopyStore
-  readonly stream: StreamRow
+  readonly stream: NamedStream
   readonly ledger: StreamLedger
   readonly database: LedgerDatabase
   readonly run: CopyRun

@@ -1,7 +1,7 @@
 /** Cutovers in the ledger: one row per cutover, forward or back. */
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
-import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
+import { hasTable } from '../../copy/ledger/statement.ts'
 import { textOrNull, numberOrNull } from '../../../stores/common/cells.ts'
 
 /**
@@ -66,8 +66,7 @@ const IS_BETWEEN = `CASE WHEN document LIKE '${BETWEEN_FORMAT}%' THEN 1 ELSE 0 E
 
 /** Cutovers that happened or are under way, oldest first; empty if the ledger has no such table. */
 export async function readCutovers(database: LedgerDatabase): Promise<readonly CutoverRow[]> {
-  const there = await database.all(ledgerDialect(database.dialect).columns, ['migration_switches'])
-  if (there.length === 0) return []
+  if (!(await hasTable(database, 'migration_switches'))) return []
   const rows = await database.all(
     `SELECT ${COLUMNS}, ${IS_BETWEEN} FROM migration_switches WHERE status <> 'given up' ORDER BY begun_ms, switch_id`,
   )

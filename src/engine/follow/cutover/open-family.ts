@@ -12,7 +12,7 @@ import { streamName } from '../stream/end-stream.ts'
 import { cdcOf } from '../stream/known-stream.ts'
 import type { StreamRow } from '../../copy/ledger/stream-row.ts'
 import { StreamLedger } from '../../copy/ledger/streams.ts'
-import { streamNamed } from '../../copy/ledger/stream-lookup.ts'
+import { streamNamed, type NamedStream } from '../../copy/ledger/stream-lookup.ts'
 import { knowsStream, namedStream } from '../stream/named-stream.ts'
 import { familyOf, type Family } from './family.ts'
 import { CutoverLedger } from './cutover-ledger.ts'
@@ -25,7 +25,7 @@ export type OpenedFamily = AsyncDisposable & {
   readonly streams: StreamLedger
   readonly family: Family
   /** The stream that is in use. */
-  readonly stream: StreamRow
+  readonly stream: NamedStream
 }
 
 /** @param stream id of a stream of the family, or of its run @throws SluiceError NO_SUCH_TABLE, CONNECT_FAILED */

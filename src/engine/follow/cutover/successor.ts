@@ -1,17 +1,9 @@
-/** Streams that a cutover began, and the error for a stream that has ended, which another one may continue. */
+/** The error for a stream that has ended, which another one may continue. */
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { isoTime } from '../../../shared/clock.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { familyOf } from './family.ts'
 import { readCutovers } from './cutover-row.ts'
-
-/** True if a cutover began the stream: no other command can begin it again. */
-export async function isReverseStream(database: LedgerDatabase, id: string): Promise<boolean> {
-  if ((await readCutovers(database)).some(({ reverse }) => reverse === id)) return true
-  // The ledger of another database may have the cutover. This one has the run that began any other stream.
-  const [run] = await database.all('SELECT command FROM migration_runs WHERE run_id = ?', [BigInt(id)])
-  return run === undefined || String(run[0]).split(' ')[1] === 'cutover'
-}
 
 /**
  * @param goOn returns the command that continues with a stream, given its id

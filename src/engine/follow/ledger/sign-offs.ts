@@ -7,7 +7,7 @@ import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { SidesWhere } from '../stream/partition-where.ts'
 import { makeLateTable } from '../../copy/ledger/late-tables.ts'
 import type { TableKey } from '../../copy/ledger/owner.ts'
-import { runStatement } from '../../copy/ledger/statement.ts'
+import { hasTable, runStatement } from '../../copy/ledger/statement.ts'
 
 /** What is compared. @property tables names in the source; empty for all tables of the stream */
 export type SignOffScope = {
@@ -68,7 +68,7 @@ export class SignOffLedger {
 
   /** True if the ledger has the table of sign-offs. */
   async exists(): Promise<boolean> {
-    this.#exists ||= (await this.#database.all(ledgerDialect(this.#database.dialect).columns, [NAME])).length > 0
+    this.#exists ||= await hasTable(this.#database, NAME)
     return this.#exists
   }
 

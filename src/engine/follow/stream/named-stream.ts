@@ -3,7 +3,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 import type { StreamRow } from '../../copy/ledger/stream-row.ts'
-import { streamNamed } from '../../copy/ledger/stream-lookup.ts'
+import { streamNamed, type NamedStream } from '../../copy/ledger/stream-lookup.ts'
 
 /** True if a ledger has a stream of that id, or of that run. */
 export function knowsStream(id: string): (database: LedgerDatabase) => Promise<boolean> {
@@ -11,7 +11,7 @@ export function knowsStream(id: string): (database: LedgerDatabase) => Promise<b
 }
 
 /** @param id of the stream, or of its last run @param label of the target @throws SluiceError NO_SUCH_TABLE */
-export async function namedStream(database: LedgerDatabase, id: string, label: string): Promise<StreamRow> {
+export async function namedStream(database: LedgerDatabase, id: string, label: string): Promise<NamedStream> {
   const found = await streamNamed(database, id)
   if (found !== null) return found
   throw new SluiceError('NO_SUCH_TABLE', `the ledger has no stream ${id}`, {

@@ -5,7 +5,6 @@
  */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { errorLine, type SluiceError } from '../../../shared/errors.ts'
-import { redactUrl } from '../../../shared/redact.ts'
 import { exitOfStop } from '../../../shared/abort.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
@@ -15,7 +14,7 @@ import { applyRequests } from '../../copy/workers/control.ts'
 import { startCopyHeartbeat } from '../../copy/workers/heartbeat.ts'
 import { begunPlans } from '../../copy/ledger/begun-plans.ts'
 import { tableKeyOf, type RunOwner } from '../../copy/ledger/owner.ts'
-import { RunLedger } from '../../copy/ledger/runs.ts'
+import { newRunRow, RunLedger } from '../../copy/ledger/runs.ts'
 import { ledgerUnderAbort } from '../../copy/ledger/under-abort.ts'
 import { SharedTables } from '../../copy/ledger/shared-tables.ts'
 import { openCopyStore, openSourceStore, reportingRetries } from '../../copy/open-stores.ts'
@@ -116,18 +115,8 @@ async function withChunks(copy: SharedCopy, parts: Parts): Promise<void> {
   // Like the stream's owner, wait until everything that a snapshot shows is on the source's disk.
   views.beforeReading = () => changes.fence(signal)
   steering.tables = planned.tables.map(({ source }) => tableText(source.table))
-  await runs.start(
-    {
-      operation: 'copy',
-      source: redactUrl(operation.from),
-      target: redactUrl(operation.to),
-      planHash: hashOfFields(planned.tables.map(({ plan, error }) => plan?.hash ?? error?.code)),
-      command: run.commandLine,
-      tool: run.tool,
-      actor: run.actor,
-    },
-    true,
-  )
+  const hash = hashOfFields(planned.tables.map(({ plan, error }) => plan?.hash ?? error?.code))
+  await runs.start(newRunRow(run, 'copy', [operation.from, operation.to], hash), true)
   const heart = startCopyHeartbeat(database, owner, async () => undefined)
   const ticks = setInterval(() => pulse.check(), 200).unref()
   applyRequests(run, steering)

@@ -1,4 +1,5 @@
 /** Tables of a database that moved to another one, according to the ledger there. */
+import { hasTable } from '../../../engine/copy/ledger/statement.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
@@ -49,8 +50,8 @@ export type MovedTable = {
  * @param identity of the database to remove
  */
 async function switchesOut(database: LedgerDatabase, identity: string): Promise<readonly LastSwitch[]> {
-  const { columns, types } = ledgerDialect(database.dialect)
-  if ((await database.all(columns, ['migration_switches'])).length === 0) return []
+  const { types } = ledgerDialect(database.dialect)
+  if (!(await hasTable(database, 'migration_switches'))) return []
   const rows = await database.all(
     `SELECT turn, CAST(proved_rows AS ${types.castText}), switched_ms, document FROM migration_switches
      WHERE status IN ('switched', 'announced', 'done') AND document LIKE '${BETWEEN_FORMAT}%' ORDER BY switched_ms`,

@@ -2,6 +2,7 @@
  * Steps that retire a database, recorded in the ledger of the database that its tables moved to. Effect and record are
  * in different databases, so the intent is recorded first, the effect is idempotent, and a further record confirms it.
  */
+import { clockOf, hasTable } from '../../../engine/copy/ledger/statement.ts'
 import { randomUUID } from 'node:crypto'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
@@ -55,14 +56,14 @@ export class DatabaseSteps {
 
   /** Steps of one database, oldest first; empty if the ledger has none. */
   async of(identity: string): Promise<readonly DatabaseStep[]> {
-    if (!(await this.#isThere())) return []
+    if (!(await hasTable(this.#database, NAME))) return []
     const sql = `SELECT ${COLUMNS} FROM ${NAME} WHERE database_identity = ? ORDER BY step_no`
     return (await this.#database.all(sql, [identity])).map(stepOf)
   }
 
   /** For each database that had this name on the server: its last step. */
   async named(server: string, name: string): Promise<readonly DatabaseStep[]> {
-    if (!(await this.#isThere())) return []
+    if (!(await hasTable(this.#database, NAME))) return []
     const sql = `SELECT ${COLUMNS} FROM ${NAME} WHERE database_name = ? ORDER BY done_ms, step_no`
     const steps = (await this.#database.all(sql, [name])).map(stepOf)
     return [...new Map(steps.map((step) => [step.identity, step])).values()].filter(({ identity }) =>
@@ -71,9 +72,8 @@ export class DatabaseSteps {
   }
 
   /** Clock of the ledger, ms since the epoch. */
-  async now(): Promise<number> {
-    const [row] = await this.#database.all(`SELECT ${ledgerDialect(this.#database.dialect).now}`)
-    return Number(row?.[0])
+  now(): Promise<number> {
+    return clockOf(this.#database)
   }
 
   /**
@@ -102,10 +102,6 @@ export class DatabaseSteps {
       if (row[0] !== id) throw ledgerChanged(name)
     }
     return no
-  }
-
-  async #isThere(): Promise<boolean> {
-    return (await this.#database.all(ledgerDialect(this.#database.dialect).columns, [NAME])).length > 0
   }
 }
 

@@ -2,7 +2,7 @@
  * Stages that record a copy before rows are copied: the run, its task, its entries in another tool's tables, its
  * stream.
  */
-import { redactUrl } from '../../../../shared/redact.ts'
+import { newRunRow } from '../../ledger/runs.ts'
 import { refusedForAgain } from '../../again/delete-extra.ts'
 import type { FollowedStream } from '../../companion.ts'
 import { CopyTrack } from '../../compat/cdm/copy-track.ts'
@@ -25,18 +25,8 @@ export type RecordedCopy = ReconciledCopy & {
  */
 export async function recordCopy(agreed: ReconciledCopy): Promise<RecordedCopy> {
   const { operation, run, planned, planHash, database, runs, listeners, again } = agreed
-  await runs.start(
-    {
-      operation: operation.again === true ? AGAIN_OPERATION : 'copy',
-      source: redactUrl(operation.from),
-      target: redactUrl(operation.to),
-      planHash,
-      command: run.commandLine,
-      tool: run.tool,
-      actor: run.actor,
-    },
-    true,
-  )
+  const name = operation.again === true ? AGAIN_OPERATION : 'copy'
+  await runs.start(newRunRow(run, name, [operation.from, operation.to], planHash), true)
   const shared = run.sharedRun === undefined ? null : new SharedTables(database, run.sharedRun)
   await shared?.begin(targetTableKeys(planned), await runs.startedMs())
   const track = CopyTrack.of(agreed, planned)

@@ -5,7 +5,6 @@ import { rowKeyText, type RowKey } from '../../../../model/copy/row-key.ts'
 import type { Row } from '../../../../model/copy/rows.ts'
 import { dec } from '../../../../model/run/event.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
-import { redactUrl } from '../../../../shared/redact.ts'
 import type { CopyStore } from '../../../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../../../model/run/ledger-port.ts'
 import { storesAnother } from '../../diff/change.ts'
@@ -15,7 +14,7 @@ import { rowBound, rowsByKey, targetRequest } from '../../diff/sides.ts'
 import { tableOfKey } from '../../ledger/owner.ts'
 import { repairPlan } from '../../ledger/repair-plans.ts'
 import { packedRow, repairsOf, type RecordedRepair } from '../../ledger/repairs.ts'
-import { RunLedger } from '../../ledger/runs.ts'
+import { newRunRow, RunLedger } from '../../ledger/runs.ts'
 import { hasLedger, prepareLedger } from '../../ledger/schema.ts'
 import { undoSurplusChanges } from '../../ledger/surplus-changes.ts'
 import { openExisting } from '../../open-stores.ts'
@@ -59,15 +58,7 @@ export async function performDiffUndo(operation: DiffUndoOperation, run: DiffUnd
   )
   const runId = BigInt(run.runId)
   const ledger = new RunLedger(database, { ...run.owner, runId })
-  const row = {
-    operation: 'diff --undo',
-    source: '',
-    target: redactUrl(operation.to),
-    planHash: '',
-    command: run.commandLine,
-    tool: run.tool,
-    actor: run.actor,
-  }
+  const row = newRunRow(run, 'diff --undo', ['', operation.to])
   return await recorded(ledger, row, run.interrupt, () => undoAll(operation, repairs, { to, database, runId }, run))
 }
 

@@ -2,7 +2,6 @@
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { dec } from '../../../../model/run/event.ts'
 import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
-import { redactUrl } from '../../../../shared/redact.ts'
 import type { CopyStore } from '../../../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../../../model/run/ledger-port.ts'
 import type { SourceView } from '../../../../model/copy/source-port.ts'
@@ -18,7 +17,7 @@ import { ComparedKeys } from '../../diff/compared-keys.ts'
 import { comparesLifetimes, findsByKey, type DiffSides } from '../../diff/sides.ts'
 import { begunPlans } from '../../ledger/begun-plans.ts'
 import { tableKeyOf, type RunOwner } from '../../ledger/owner.ts'
-import { RunLedger } from '../../ledger/runs.ts'
+import { newRunRow, RunLedger } from '../../ledger/runs.ts'
 import { hasLedger, prepareLedger } from '../../ledger/schema.ts'
 import { openCopyStore, openExisting, openSourceStore, storeOptions } from '../../open-stores.ts'
 import { retryMsOf } from '../../workers/failure.ts'
@@ -68,15 +67,7 @@ export async function performDiff(operation: DiffOperation, run: DiffRun): Promi
   const owner = { ...run.owner, runId }
   const runs = database === null ? null : new RunLedger(database, owner)
   if (database !== null) await prepareLedger(database)
-  const row = {
-    operation: 'diff',
-    source: redactUrl(operation.from),
-    target: redactUrl(operation.to),
-    planHash: '',
-    command: run.commandLine,
-    tool: run.tool,
-    actor: run.actor,
-  }
+  const row = newRunRow(run, 'diff', [operation.from, operation.to])
   return await recorded(runs, row, run.interrupt, () =>
     diffAll(operation, { from, to, database, known, runId, owner }, run),
   )

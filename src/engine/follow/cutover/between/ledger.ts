@@ -7,7 +7,7 @@ import { ledgerDialect } from '../../../../stores/ledger-dialect.ts'
 import type { RunOwner } from '../../../copy/ledger/owner.ts'
 import type { RecordedFacts } from '../cutover-ledger.ts'
 import type { CutoverStatus } from '../cutover-row.ts'
-import { runStatement } from '../../../copy/ledger/statement.ts'
+import { clockOf, hasTable, runStatement } from '../../../copy/ledger/statement.ts'
 import { documentOf } from './document.ts'
 
 /** A stream that this program owns. */
@@ -44,8 +44,7 @@ export class BetweenLedger {
    * programs put the id of their run into the token.
    */
   async closings(stream: string): Promise<ReadonlySet<string>> {
-    const { columns } = ledgerDialect(this.#database.dialect)
-    if ((await this.#database.all(columns, ['migration_switches'])).length === 0) return new Set()
+    if (!(await hasTable(this.#database, 'migration_switches'))) return new Set()
     const rows = await this.#database.all('SELECT switch_id, document FROM migration_switches WHERE stream_id = ?', [
       stream,
     ])
@@ -66,9 +65,8 @@ export class BetweenLedger {
   }
 
   /** Clock of the database, ms since the epoch. */
-  async now(): Promise<number> {
-    const [row] = await this.#database.all(`SELECT ${this.#now}`)
-    return Number(row?.[0])
+  now(): Promise<number> {
+    return clockOf(this.#database)
   }
 
   /** Call it before closing the source's table to writers. @returns false if another program continues the cutover */

@@ -11,7 +11,7 @@ import { openExisting } from '../../../copy/open-stores.ts'
 import { onSide } from '../../../copy/sides.ts'
 import type { StreamRow } from '../../../copy/ledger/stream-row.ts'
 import { StreamLedger } from '../../../copy/ledger/streams.ts'
-import { streamNamed } from '../../../copy/ledger/stream-lookup.ts'
+import { streamNamed, type NamedStream } from '../../../copy/ledger/stream-lookup.ts'
 import { knowsStream } from '../../stream/named-stream.ts'
 import { familyOf, type Family } from '../family.ts'
 import { refuseTriggerStream } from '../open-family.ts'
@@ -28,7 +28,7 @@ export type Between = AsyncDisposable & {
   readonly opens: CutoverDatabase
   readonly family: Family
   /** The stream that ends with the cutover. */
-  readonly stream: StreamRow
+  readonly stream: NamedStream
 }
 
 /** Capabilities of both stores. */

@@ -3,9 +3,12 @@ import { tableText, type TableName } from '../../../../model/copy/column-type.ts
 import { dec } from '../../../../model/run/event.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { LedgerDatabase } from '../../../../model/run/ledger-port.ts'
+import type { Family } from '../../cutover/family.ts'
+import { shellQuote } from '../../../../shared/shell.ts'
 import { CutoverChecks } from '../../cutover/cutover-checks.ts'
 import { quarantineCheck } from '../../cutover/readiness.ts'
 import type { TableKey } from '../../../copy/ledger/owner.ts'
+import type { NamedStream } from '../../../copy/ledger/stream-lookup.ts'
 import type { StreamRow } from '../../../copy/ledger/stream-row.ts'
 import type { Ending } from '../../../run/run-context.ts'
 import type { CopyOperation } from '../../../copy/operations/copy/declaration.ts'
@@ -25,6 +28,32 @@ export function dryRunResult(gates: CutoverChecks): Ending {
   gates.set({ name: 'compared', state: 'waiting', detail: 'every row is compared when the command runs' })
   const count = (state: string): string => dec(gates.all.filter((gate) => gate.state === state).length)
   return { totals: { ok: count('ok'), waiting: count('waiting'), refused: count('refused') } }
+}
+
+/**
+ * Checks whether the cutover can be made. If it cannot, what a killed run has created for it is removed: otherwise it
+ * would block later commands.
+ * @param giveUp removes it, given the id of the cutover @throws errors of `check`
+ */
+export async function readyOrGivenUp<T>(
+  { preparing: [left] }: Family,
+  dryRun: boolean,
+  check: () => Promise<T>,
+  giveUp: (id: string) => Promise<void>,
+): Promise<T> {
+  try {
+    return await check()
+  } catch (error) {
+    if (left !== undefined && !dryRun) await giveUp(left.id)
+    throw error
+  }
+}
+
+/** @throws SluiceError MISSING_CONFIRM, with this text, unless the name of the table was given as confirmation */
+export function requireConfirmed(operation: CutoverOperation, table: TableName, text: string, reason?: string): void {
+  if (isConfirmed(operation, table)) return
+  const hint = `add --confirm=${shellQuote(tableText(table))}, or --dry-run to see checks and findings`
+  throw new SluiceError('MISSING_CONFIRM', text, { hint, ...givenFields({ reason }) })
 }
 
 /** @param table the table that the cutover closes */
@@ -68,7 +97,7 @@ export function lateEnding(
 export async function runReverseStream(
   before: Ending,
   copy: CopyOperation,
-  stream: string,
+  stream: NamedStream,
   run: CutoverRun,
 ): Promise<Ending> {
   const {
@@ -77,7 +106,7 @@ export async function runReverseStream(
     notChecked: _notChecked,
     leftBehind: _leftBehind,
     ...ending
-  } = await resumeStream(copy, run, true, { stream })
+  } = await resumeStream(stream, copy, run, { stream: stream.id })
   // Leaves out totals of copied rows: none were copied.
   const { transactions, changes } = totals
   return { ...ending, ...before, totals: { ...before.totals, ...givenFields({ transactions, changes }) } }

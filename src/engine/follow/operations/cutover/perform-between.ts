@@ -38,6 +38,8 @@ import {
   reportingChecks,
   requireNoQuarantine,
   oppositeCommand,
+  readyOrGivenUp,
+  requireConfirmed,
 } from './ended.ts'
 
 /** Default for how long writers of the source may be blocked, ms. */
@@ -115,34 +117,22 @@ async function switched(
     givenUp(between, able, id, (detail) => run.emit({ type: 'cutover.step', step: 'given up', detail })).catch(
       (error: unknown) => leftBehind(id, error, run),
     )
-  const prepared = async (): Promise<BetweenReady> => {
+  const check = async (): Promise<BetweenReady> => {
     if (stream.status !== 'active') throw notActive(stream, restartHint(family), followCommand(between, stream.id))
     return await betweenReady(between, able, copy, { unsigned, revert, keepSessions }, gates, run)
   }
-  const ready = await prepared().catch(async (error: unknown) => {
-    // Also remove what a killed run has created for this cutover: otherwise it would block later commands.
-    const [left] = family.preparing
-    if (left !== undefined && !dryRun) await giveUp(left.id)
-    throw error
-  })
+  const ready = await readyOrGivenUp(family, dryRun, check, giveUp)
   const name = tableText(ready.from)
   if (dryRun) return dryRunResult(gates)
-  if (!isConfirmed(operation, ready.from)) {
-    throw new SluiceError(
-      'MISSING_CONFIRM',
-      `writers of ${name} move to another database: the table's name is needed as confirmation`,
-      {
-        ...(ready.refusedBack === null ? {} : { reason: noCutoverBack(ready.refusedBack).message }),
-        hint: `add --confirm=${shellQuote(name)}, or --dry-run to see checks and findings`,
-      },
-    )
-  }
+  const text = `writers of ${name} move to another database: the table's name is needed as confirmation`
+  const reason = ready.refusedBack === null ? undefined : noCutoverBack(ready.refusedBack).message
+  requireConfirmed(operation, ready.from, text, reason)
   // Continue the cutover that a killed run had begun.
   const id = family.preparing[0]?.id ?? run.runId
   const maker = new ReverseCreation()
   const watch = cutoverOf({ operation, between, able, ready, gates, id, maker, earlier, run })
   try {
-    const ending = await resumeStream(copy, run, family.turns.length > 0, { stream: stream.id, watch })
+    const ending = await resumeStream(stream, copy, run, { stream: stream.id, watch })
     if (watch.end?.type === 'late') {
       const hint = 'the source is open; run the same command again (--pause-budget and --tries-for set its time limits)'
       const { triesForMs } = operation
@@ -303,7 +293,7 @@ async function finishCutover(
   if (stream?.status !== 'active') return { ...before, next }
   const ends = { from: opened.url, to: between.opens.url }
   const copy = copyOfStream(stream, ends, operation.stay ? {} : { until: 'caught-up' })
-  return await runReverseStream({ ...before, next }, copy, row.reverse, run)
+  return await runReverseStream({ ...before, next }, copy, stream, run)
 }
 
 /**

@@ -32,13 +32,14 @@ import type { CutoverOperation, CutoverRun } from './declaration.ts'
 import {
   runReverseStream,
   dryRunResult,
-  isConfirmed,
   lateEnding,
   notActive,
   nothingToRevert,
   reportingChecks,
   requireNoQuarantine,
   oppositeCommand,
+  readyOrGivenUp,
+  requireConfirmed,
 } from './ended.ts'
 import { cutoverBetween } from './perform-between.ts'
 
@@ -113,34 +114,22 @@ async function runCutover(
   const copy = copyOfStream(stream, { from: operation.from ?? url, to: url }, {})
   const giveUp = (id: string): Promise<void> =>
     cleanUpAbandoned(opened, able, id, run).catch((error: unknown) => reportCleanupFailure(id, error, run))
-  const prepared = async (): Promise<CutoverReady> => {
+  const check = async (): Promise<CutoverReady> => {
     if (stream.status !== 'active') throw notActive(stream, `${RESTART_STREAM}, to begin another one`)
     return await checkReadiness(opened, able, copy, operation, checks, run)
   }
-  const ready = await prepared().catch(async (error: unknown) => {
-    // Also remove what a killed run has created for this cutover: otherwise it would block later commands.
-    const [left] = family.preparing
-    if (left !== undefined && !dryRun) await giveUp(left.id)
-    throw error
-  })
+  const ready = await readyOrGivenUp(family, dryRun, check, giveUp)
   const publicName = tableText(ready.request.from)
   if (dryRun) return dryRunResult(checks)
-  if (!isConfirmed(operation, ready.request.from)) {
-    throw new SluiceError(
-      'MISSING_CONFIRM',
-      `the cutover gives the name ${publicName} to another table: the name is needed as confirmation`,
-      {
-        hint: `add --confirm=${shellQuote(publicName)}, or --dry-run to see checks and findings`,
-      },
-    )
-  }
+  const text = `the cutover gives the name ${publicName} to another table: the name is needed as confirmation`
+  requireConfirmed(operation, ready.request.from, text)
   // Continue the cutover that a killed run had begun.
   const id = family.preparing[0]?.id ?? run.runId
   const turn = family.turns.length + 1
   const maker = new ReverseCreation()
   const watch = newCutoverTurn({ operation, opened, able, ready, checks, id, turn, maker, run })
   try {
-    const ending = await resumeStream(copy, run, family.turns.length > 0, { stream: stream.id, watch })
+    const ending = await resumeStream(stream, copy, run, { stream: stream.id, watch })
     if (watch.end?.type === 'late') {
       const hint = 'run the same command again; --pause-budget and --tries-for set its time limits'
       const { triesForMs } = operation
@@ -279,7 +268,7 @@ async function catchUpReverseStream(
   const next = followCommand(operation, id)
   if (stream.status !== 'active') return { ...before, next }
   const copy = copyOfStream(stream, { from: url, to: url }, stay ? {} : { until: 'caught-up' })
-  return await runReverseStream({ ...before, next }, copy, id, run)
+  return await runReverseStream({ ...before, next }, copy, stream, run)
 }
 
 /** Removes what was created for an abandoned cutover, unless another program now owns the stream. */

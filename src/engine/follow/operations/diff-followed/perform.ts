@@ -4,14 +4,12 @@
  * pending changes would be overwritten or applied twice.
  */
 import { dec } from '../../../../model/run/event.ts'
-import { isReverseStream } from '../../cutover/successor.ts'
 import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
-import { redactUrl } from '../../../../shared/redact.ts'
 import { grouped } from '../../../../shared/figures.ts'
 import type { CopyStore } from '../../../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../../../model/run/ledger-port.ts'
 import type { RunOwner } from '../../../copy/ledger/owner.ts'
-import { RunLedger } from '../../../copy/ledger/runs.ts'
+import { newRunRow, RunLedger } from '../../../copy/ledger/runs.ts'
 import { prepareLedger } from '../../../copy/ledger/schema.ts'
 import { openCopyStore, openExisting, openSourceStore } from '../../../copy/open-stores.ts'
 import { openWithRetries } from '../../../copy/workers/retries.ts'
@@ -26,7 +24,7 @@ import {
   type RequestedRepair,
 } from '../../by-hand/compare-named.ts'
 import { outcomeOf, waitUntilRead, type RepairCounts, type AwaitedRows } from '../../by-hand/outcome.ts'
-import type { StreamRow } from '../../../copy/ledger/stream-row.ts'
+import type { NamedStream } from '../../../copy/ledger/stream-lookup.ts'
 import { StreamLedger } from '../../../copy/ledger/streams.ts'
 import { copyOfStream, namedStream } from '../../stream/named-stream.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
@@ -75,7 +73,7 @@ export async function performDiffFollowed(operation: DiffFollowedOperation, run:
 }
 
 type Inspected = {
-  readonly stream: StreamRow
+  readonly stream: NamedStream
   readonly name: string
   readonly compared: RequestedComparison
   /** Rows that the stream is asked to read again; null if there are none. */
@@ -87,15 +85,7 @@ async function compareNamedRows(operation: DiffFollowedOperation, run: DiffFollo
     const { stream, database } = around
     if (!operation.dryRun) {
       await prepareLedger(database)
-      await runs.start({
-        operation: 'diff',
-        source: redactUrl(url),
-        target: redactUrl(operation.to),
-        planHash: '',
-        command: run.commandLine,
-        tool: run.tool,
-        actor: run.actor,
-      })
+      await runs.start(newRunRow(run, 'diff', [url, operation.to]))
     }
     try {
       const options = { ...operation, from: url }
@@ -129,22 +119,19 @@ async function sharedKeysAfter(
 /** Waits until the rows are read: by the running program that owns the stream, otherwise by this one. */
 async function waitForStream(
   operation: DiffFollowedOperation,
-  stream: StreamRow,
+  stream: NamedStream,
   waited: AwaitedRows,
   run: DiffFollowedRun,
 ): Promise<'read' | 'stopped'> {
   for (let tried = 0; ; tried++) {
-    const { how, isReverse } = await withTarget(operation, run, async ({ to, database, ledger }) => ({
-      how: await waitUntilRead(waited, ledger, to.label, run),
-      isReverse: await isReverseStream(database, stream.id),
-    }))
+    const how = await withTarget(operation, run, ({ to, ledger }) => waitUntilRead(waited, ledger, to.label, run))
     if (how !== 'free') return how
     if (tried > MOST_TRIES) throw new Error('a stream has caught up, and rows that were named to it still wait')
     try {
       const ends = { from: operation.from ?? stream.source, to: operation.to }
       const { follow = {}, ...options } = copyOfStream(stream, ends, { until: 'caught-up' })
       const { proveEveryMs: _none, ...once } = follow
-      const { stopped, error } = await resumeStream({ ...options, follow: once }, run, isReverse)
+      const { stopped, error } = await resumeStream(stream, { ...options, follow: once }, run)
       if (stopped === true) return 'stopped'
       if (error !== undefined) throw error
     } catch (thrown) {

@@ -2,6 +2,7 @@
 import type { CopyEvent, CopyRun } from '../../../copy/copy-run.ts'
 import { shellNames, shellOption } from '../../../../shared/shell.ts'
 import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
+import type { NamedStream } from '../../../copy/ledger/stream-lookup.ts'
 import type { OnlyStream } from '../../progress/watch.ts'
 import type { Ending } from '../../../run/run-context.ts'
 import { copy, type CopyOperation } from '../../../copy/operations/copy/declaration.ts'
@@ -16,13 +17,13 @@ const NAMES_ITS_COMMAND = /sluice (?!follow\b)\w|the command that began/
 
 /**
  * Resumes the stream of a copy.
- * @param isReverse true if a cutover began it @param within as for `copyAndFollow`
+ * @param operation copy of the stream, see `copyOfStream` @param within as for `copyAndFollow`
  * @throws as `copyAndFollow`; hints are reworded
  */
 export async function resumeStream(
+  { isReverse }: Pick<NamedStream, 'isReverse'>,
   operation: CopyOperation,
   run: CopyRun,
-  isReverse: boolean,
   within?: OnlyStream,
 ): Promise<Ending> {
   const selected = { ...operation, isReverse }

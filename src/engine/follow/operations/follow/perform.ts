@@ -7,8 +7,9 @@ import { refuseOtherLedger } from '../../../copy/ledger/other-ledgers.ts'
 import { openExisting, openSourceStore } from '../../../copy/open-stores.ts'
 import { onSide } from '../../../copy/sides.ts'
 import { finishEarlierCutover } from '../../cutover/open-family.ts'
-import { isReverseStream, streamEnded } from '../../cutover/successor.ts'
+import { streamEnded } from '../../cutover/successor.ts'
 import { StreamLedger } from '../../../copy/ledger/streams.ts'
+import type { NamedStream } from '../../../copy/ledger/stream-lookup.ts'
 import type { StreamRow } from '../../../copy/ledger/stream-row.ts'
 import { endStreamAtBoth } from '../../stream/end-stream.ts'
 import { checksKeys } from '../../stream/preflight.ts'
@@ -27,7 +28,7 @@ import { givenFields } from '../../../../shared/given-fields.ts'
 export async function performFollow(operation: FollowOperation, run: CopyRun): Promise<Ending> {
   if (operation.end && operation.changesOnly === true)
     throw new SluiceError('BAD_FLAG', '--end and --changes-only exclude each other', { hint: 'give one of them' })
-  const { stream, from, refusal, isReverse } = await streamOf(operation, run)
+  const { stream, from, refusal } = await streamOf(operation, run)
   if (operation.end) return await endStream(operation, stream, from, run)
   if (refusal !== null) throw refusal
   const { changesOnly, proveEveryMs, untilCaughtUp, untilEqual, alert, resync, lanes, moved } = operation
@@ -38,7 +39,7 @@ export async function performFollow(operation: FollowOperation, run: CopyRun): P
     ...(resync === undefined || resync.length === 0 ? {} : { resync }),
     ...givenFields({ lanes, moved }),
   }
-  return await resumeStream(copyOfStream(stream, { from, to: operation.to }, now), run, isReverse)
+  return await resumeStream(stream, copyOfStream(stream, { from, to: operation.to }, now), run)
 }
 
 /** @throws SluiceError BAD_FLAG if the id is the id of a run, and not of the stream itself */
@@ -98,10 +99,9 @@ async function streamOf(
   { to: url, from: asked, stream: id }: FollowOperation,
   run: CopyRun,
 ): Promise<{
-  readonly stream: StreamRow
+  readonly stream: NamedStream
   readonly from: string
   readonly refusal: SluiceError | null
-  readonly isReverse: boolean
 }> {
   await using to = await onSide('target', () => openExisting(url))
   await using database = await to.ledger()
@@ -114,6 +114,5 @@ async function streamOf(
     stream.status === 'ended'
       ? await streamEnded(database, stream.id, (newest) => `sluice follow ${newest}`, restartHint)
       : null
-  const isReverse = await isReverseStream(database, stream.id)
-  return { stream, from: sourceUrl(stream, asked, { url, identity: to.identity }), refusal, isReverse }
+  return { stream, from: sourceUrl(stream, asked, { url, identity: to.identity }), refusal }
 }
