@@ -276,6 +276,38 @@ describe('a foreign key to a table that is not copied', () => {
   })
 })
 
+describe('a default that a user changed after a copy had set it', () => {
+  const DEFAULT = "SELECT column_default FROM information_schema.columns WHERE table_name = 't' AND column_name = 'n'"
+
+  test.each([
+    { system: 'postgresql', first: 'made by the copy' },
+    { system: 'postgresql', first: 'made by hand' },
+    { system: 'mysql', first: 'made by the copy' },
+    { system: 'duckdb', first: 'made by the copy' },
+  ] as const)('stays in $system if the table was $first', { timeout: 60_000 }, async ({ system, first }) => {
+    const why = await missing(system)
+    if (why !== '') return
+    const [from, to] = [await makePlace(system, folder), await makePlace(system, folder)]
+    const table = 'CREATE TABLE t (id int PRIMARY KEY, n int DEFAULT 5)'
+    await from.sql(table, 'INSERT INTO t VALUES (1, 1)')
+    if (first === 'made by hand') await to.sql(table)
+    const at = system === 'mysql' ? `${DEFAULT} AND table_schema = DATABASE()` : DEFAULT
+    const copy = copyAll(from, to, ['t'])
+    expect((await perform(copy)).finished.error).toBeUndefined()
+    expect(await to.rows(at)).toEqual([['5']])
+    await to.sql('ALTER TABLE t ALTER COLUMN n SET DEFAULT 7')
+    for (const more of [{}, { again: true } as const]) {
+      const { events, finished } = await perform({ ...copy, ...more })
+      const notes = of(events, 'log').flatMap(({ message }) => (message.includes('default') ? [message] : []))
+      expect([finished.error, await to.rows(at), notes]).toEqual([
+        undefined,
+        [['7']],
+        ["the default of n differs from the source's and stays as it is in the target: 7"],
+      ])
+    }
+  })
+})
+
 describe('within other systems', () => {
   test('MySQL', { timeout: 60_000 }, async (context) => {
     const [from, to] = await places(context, 'mysql', 'mysql')

@@ -1,6 +1,6 @@
 /**
- * Records, for users, the indexes and constraints that copies created. To find existing objects, the target itself is
- * queried.
+ * Records the indexes, constraints and defaults that copies created. To find existing objects, the target itself is
+ * queried; of the record only defaults are read back.
  */
 import type { ObjectKind } from '../../../model/copy/schema-object.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
@@ -58,9 +58,15 @@ export class ObjectLedger {
     return rows.length > 0
   }
 
-  /** Records objects as built if they exist although their creation was interrupted. */
+  /**
+   * Records objects as built if they exist although their creation was interrupted. A default is recorded also if no
+   * copy has created it, so that a later copy recognizes one that a user has changed.
+   */
   async recordBuilt(table: TableKey, existing: readonly ObjectRow[]): Promise<void> {
     if (existing.length === 0) return
+    const defaults = existing.filter(({ kind }) => kind === 'default')
+    const built = defaults.length === 0 ? new Set() : await this.builtDefaults(table)
+    for (const object of defaults.filter(({ name }) => !built.has(name))) await this.begin(table, object)
     await (this.#made ??= makeLateTable(this.#database, 'migration_objects'))
     const { now } = ledgerDialect(this.#database.dialect)
     await this.#database.batch(
@@ -69,6 +75,17 @@ export class ObjectLedger {
         parameters: parametersOf(table, object),
       })),
     )
+  }
+
+  /** Columns of the target whose default a copy has set, or has found as in the source. */
+  async builtDefaults({ schema, name }: TableKey): Promise<ReadonlySet<unknown>> {
+    await (this.#made ??= makeLateTable(this.#database, 'migration_objects'))
+    const rows = await this.#database.all(
+      `SELECT object_name FROM migration_objects
+       WHERE schema_name = ? AND table_name = ? AND kind = 'default' AND status = 'built'`,
+      [schema, name],
+    )
+    return new Set(rows.map(([column]) => column))
   }
 }
 

@@ -11,7 +11,7 @@ import type { PlannedCopy } from '../plan/plan-copy.ts'
 import type { CopyContext } from '../table/copy-context.ts'
 import type { TableRun } from '../table/table-run.ts'
 import type { ObjectWork } from './object-work.ts'
-import { satisfies, type ObjectPlans } from './plan-objects.ts'
+import { satisfies, type ObjectPlans, type PlannedObject } from './plan-objects.ts'
 import { BuildLimit } from './build-limit.ts'
 
 export type Built = {
@@ -76,20 +76,22 @@ function isKeyBetween(object: SchemaObject, whole: ReadonlySet<string>): boolean
 type BuildContext = Pick<TableContext, 'name' | 'key' | 'plan' | 'store' | 'signal' | 'emit'>
 
 /**
- * Builds the objects of a table's plan that do not exist, and for which `fits` returns true.
- * @param fits is also given the other default that the object would replace
+ * Builds the objects of a table's plan that do not exist, and for which `fits` returns true. A default that
+ * differs since a copy has set it is left as it is, because a user has changed it.
  */
 export async function buildObjects(
   context: BuildContext,
   copyContext: Pick<CopyContext, 'objects' | 'steering' | 'run'>,
-  fits: (object: SchemaObject, replaces?: string) => boolean,
+  fits: (object: SchemaObject) => boolean,
 ): Promise<Built> {
   const { objects, steering } = copyContext
-  await objects?.ledger.recordBuilt(context.key, existingObjects(objects.plans, context.name))
-  const wanted = (objects?.plans.get(context.name) ?? []).flatMap((one) =>
-    one.status === 'build' && fits(one.object, one.replaces) ? [one.object] : [],
-  )
-  if (objects === undefined || wanted.length === 0) return NOTHING
+  if (objects === undefined) return NOTHING
+  const plan = objects.plans.get(context.name) ?? []
+  await objects.ledger.recordBuilt(context.key, existingObjects(plan))
+  const lacking = plan.flatMap((one) => (one.status === 'build' && fits(one.object) ? [one] : []))
+  const changed = await changedDefaults(lacking, context, objects.ledger)
+  const wanted = lacking.map(({ object }) => object).filter((object) => !changed.has(object))
+  if (wanted.length === 0) return NOTHING
   const errors: SluiceError[] = []
   let left = 0
   // With `inUse`, a build waits for all transactions of the database: if the source is in the same database, it would
@@ -109,8 +111,25 @@ export async function buildObjects(
   return { errors, left }
 }
 
-function existingObjects(plans: ObjectPlans, table: string): readonly ObjectRow[] {
-  return (plans.get(table) ?? []).flatMap((one) => (one.status === 'there' ? [one.object] : []))
+function existingObjects(plan: readonly PlannedObject[]): readonly ObjectRow[] {
+  return plan.flatMap((one) => (one.status === 'there' ? [one.object] : []))
+}
+
+/** Defaults that differ in the target since a copy has set them. Names each in a note. */
+async function changedDefaults(
+  lacking: readonly (PlannedObject & { readonly status: 'build' })[],
+  { name: table, key, emit }: BuildContext,
+  ledger: ObjectLedger,
+): Promise<ReadonlySet<SchemaObject>> {
+  const others = lacking.filter(({ replaces }) => replaces !== undefined)
+  if (others.length === 0) return new Set()
+  const built = await ledger.builtDefaults(key)
+  const changed = others.filter(({ object }) => built.has(object.name))
+  for (const { object, replaces } of changed) {
+    const message = `the default of ${object.name} differs from the source's and stays as it is in the target: ${replaces}`
+    emit({ type: 'log', level: 'note', table, message })
+  }
+  return new Set(changed.map(({ object }) => object))
 }
 
 /** Returns one error for all objects that a table lacks. @param errors at least one */

@@ -199,8 +199,11 @@ async function planTableObjects(
     const final = { ...fitted, name: free }
     held.push(final)
     const other = there.find((one) => one.kind === 'default' && kind === 'default' && one.name === final.name)
-    const replaces = other === undefined ? {} : { replaces: other.own }
-    planned.push({ name, kind, status: 'build', object: final, ...noteOf(object, final), ...widened, ...replaces })
+    const replaces =
+      other === undefined
+        ? noteOf(object, final)
+        : { replaces: other.own, note: `${other.own} stays if a copy has set it before` }
+    planned.push({ name, kind, status: 'build', object: final, ...widened, ...replaces })
   }
   return planned
 }

@@ -28,11 +28,8 @@ export type LoopParts = ProvingParts & {
   readonly runId: bigint
   /** Receives lag and errors; null for none. */
   readonly alerts: Alerts | null
-  /**
-   * Creates indexes and constraints of tables that have caught up. @param tables numbers in the stream @param isLive
-   * true if users may have changed them since
-   */
-  readonly build: (tables: readonly number[], isLive: boolean) => Promise<void>
+  /** Creates indexes and constraints of tables that have caught up. @param tables numbers in the stream */
+  readonly build: (tables: readonly number[]) => Promise<void>
 }
 
 /** Result of the loop, and why it ended. */

@@ -345,7 +345,7 @@ export class FollowLoop {
     this.#isBuilt = true
     const { states, build } = this.#parts
     const live = states.list.flatMap((state, at) => (state === 'live' ? [at] : []))
-    await build(live, true)
+    await build(live)
     applyWorkers.forget(live)
   }
 
@@ -371,7 +371,7 @@ export class FollowLoop {
     }
     const ready = reached()
     if (ready.length === 0) return
-    await build(ready, false)
+    await build(ready)
     applyWorkers.forget(ready)
     const position = changes.text(applyWorkers.applied)
     const keys = ready.flatMap((at) => tables[at]?.key ?? [])

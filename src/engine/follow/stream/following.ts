@@ -211,11 +211,9 @@ export class Following implements FollowedStream {
         requestedWorkers: operation.follow?.lanes ?? null,
         shared: this.#shared,
         divide: (workers) => divideApplyWorkers(this.#open.parts, sides, ledger, stream, tables, workers),
-        build: async (ready, isLive) => {
+        build: async (ready) => {
           const reached = ready.flatMap((at) => tables[at] ?? [])
-          const wasLive = ({ name }: FollowTable): boolean => isLive || startRecord.recopied?.includes(name) === true
-          const around = { ...context, store: planned.to, wasLive }
-          unbuilt.push(...(await buildLiveObjects(reached, tables, states, around)))
+          unbuilt.push(...(await buildLiveObjects(reached, tables, states, { ...context, store: planned.to })))
         },
       },
       startRecord,
@@ -255,14 +253,14 @@ export class Following implements FollowedStream {
 
 /**
  * Builds the requested indexes and constraints of tables that are about to become live. A foreign key is built once
- * both of its tables are live. A default of a table that was live before is left as it is: a user has changed it.
+ * both of its tables are live.
  * @returns the errors of objects that could not be built
  */
 async function buildLiveObjects(
   reached: readonly FollowTable[],
   all: readonly FollowTable[],
   states: TableStates,
-  around: CopyContext & { readonly store: CopyStore; readonly wasLive: (table: FollowTable) => boolean },
+  around: CopyContext & { readonly store: CopyStore },
 ): Promise<readonly SluiceError[]> {
   if (around.objects === undefined) return []
   const errors: SluiceError[] = []
@@ -274,11 +272,8 @@ async function buildLiveObjects(
     signal: around.run.interrupt.abort,
     emit: around.run.emit,
   })
-  for (const table of reached) {
-    const isOwn: Parameters<typeof buildObjects>[2] = ({ kind }, replaces) =>
-      kind !== 'foreign key' && !(replaces !== undefined && around.wasLive(table))
-    errors.push(...(await buildObjects(context(table), around, isOwn)).errors)
-  }
+  for (const table of reached)
+    errors.push(...(await buildObjects(context(table), around, ({ kind }) => kind !== 'foreign key')).errors)
   const live = all.filter((table, at) => reached.includes(table) || states.list[at] === 'live')
   const whole = new Set(live.map(({ plan }) => tableText(plan.target.table)))
   for (const table of live) {
