@@ -184,6 +184,13 @@ describe.skipIf(!POSTGRES_OWN)(`a cutover ${POSTGRES_MISSING}`, () => {
     expect(finished.error?.hint).toMatch(
       /--columns, --rename are options of copy, which the stream of a cutover does not/,
     )
+    const reverse = await streamOf(stage)
+    await place.sql(`SELECT pg_drop_replication_slot('sluice_${reverse}')`)
+    const { finished: lost } = await perform({ ...asked, stream: reverse })
+    expect([lost.error?.code, lost.error?.hint]).toEqual([
+      'SLOT_LOST',
+      `no command begins the stream of a cutover again: end it with sluice follow ${reverse} --end; the old table keeps the rows that it has, and no cutover leads back to it`,
+    ])
   })
 
   test('a frozen program blocks others no longer than allowed, and tries again', { timeout: 120_000 }, async () => {

@@ -43,7 +43,7 @@ describe('hints of following', () => {
         'with --restart if rows are to be written differently than before',
     )
     const foreign = 'drop it, or use --columns; --columns is an option of copy'
-    expect(hintOfFollow('drop it, or use --columns', { ...selected, isReverse: true })).toBe(
+    expect(hintOfFollow('drop it, or use --columns', { ...selected, reverse: '7' })).toBe(
       `${foreign}, which the stream of a cutover does not take`,
     )
     expect(hintOfFollow('drop it, or use --columns', { tables: ['a b'], periods: { marks: [], first: 'p' } })).toBe(

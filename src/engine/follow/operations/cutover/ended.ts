@@ -3,9 +3,11 @@ import { tableText, type TableName } from '../../../../model/copy/column-type.ts
 import { dec } from '../../../../model/run/event.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { LedgerDatabase } from '../../../../model/run/ledger-port.ts'
-import type { Family } from '../../cutover/family.ts'
+import { RESTART_STREAM } from '../../../../model/follow/lost-stream.ts'
 import { shellQuote } from '../../../../shared/shell.ts'
 import { CutoverChecks } from '../../cutover/cutover-checks.ts'
+import { hasSwitched } from '../../cutover/cutover-row.ts'
+import type { Family } from '../../cutover/family.ts'
 import { quarantineCheck } from '../../cutover/readiness.ts'
 import type { TableKey } from '../../../copy/ledger/owner.ts'
 import type { NamedStream } from '../../../copy/ledger/stream-lookup.ts'
@@ -117,6 +119,13 @@ export function nothingToRevert(stream: string): SluiceError {
   return new SluiceError('BAD_FLAG', `stream ${stream} has had no cutover: there is nothing to revert`, {
     hint: 'remove --revert',
   })
+}
+
+/** Hint for a stream that was ended. */
+export function restartHint({ turns }: Family): string {
+  return turns.some((row) => hasSwitched(row.status))
+    ? 'the reverse stream was ended: it no longer applies changes to the old table'
+    : `${RESTART_STREAM}, to begin another one`
 }
 
 /** Error: the stream does not run. @param ifEnded hint for a stream that was ended @param command resumes the stream */

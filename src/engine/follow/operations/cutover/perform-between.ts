@@ -1,6 +1,5 @@
 /** `cutover` between two databases: moves the writers to the other database, and keeps the first one equal. */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
-import { RESTART_STREAM } from '../../../../model/follow/lost-stream.ts'
 import type { SideAddress } from '../../../../model/follow/switch-side-port.ts'
 import { dec } from '../../../../model/run/event.ts'
 import { isoTime } from '../../../../shared/clock.ts'
@@ -16,11 +15,11 @@ import { BetweenCutover } from '../../cutover/between/cutover.ts'
 import type { BetweenFacts, BetweenParts, DocumentFacts } from '../../cutover/between/cutover-facts.ts'
 import { recordReverseStreams } from '../../cutover/between/record-reverse.ts'
 import type { BlockedTime } from '../../cutover/approach.ts'
-import { requestedCutover, type Family } from '../../cutover/family.ts'
+import { requestedCutover } from '../../cutover/family.ts'
 import type { CutoverChecks } from '../../cutover/cutover-checks.ts'
 import { storedOptions } from '../../cutover/reverse-copy.ts'
 import { makeReverse, ReverseCreation, reverseFault } from '../../cutover/reverse-stream.ts'
-import { hasSwitched, type CutoverRow } from '../../cutover/cutover-row.ts'
+import type { CutoverRow } from '../../cutover/cutover-row.ts'
 import { streamName } from '../../stream/end-stream.ts'
 import { streamNamed } from '../../../copy/ledger/stream-lookup.ts'
 import { runShell } from '../../../run/alerts/shell.ts'
@@ -37,6 +36,7 @@ import {
   nothingToRevert,
   reportingChecks,
   requireNoQuarantine,
+  restartHint,
   oppositeCommand,
   readyOrGivenUp,
   requireConfirmed,
@@ -369,13 +369,6 @@ function leftBehind(id: string, error: unknown, run: CutoverRun): void {
   const message = `the source may still be closed, and slot and publication ${streamName(id)} still exist: ${asSluiceError(error).message}`
   const hint = 'run the same command: it opens the source, or completes the cutover'
   run.emit({ type: 'log', level: 'warn', message, hint })
-}
-
-/** Hint for a stream that was ended. */
-function restartHint({ turns }: Family): string {
-  return turns.some((row) => hasSwitched(row.status))
-    ? 'the reverse stream was ended: it no longer applies changes to the closed table'
-    : `${RESTART_STREAM}, to begin another one`
 }
 
 /** @param between state after the cutover, for its reverse stream; before it, for the stream that it ends */

@@ -1,6 +1,5 @@
 /** `cutover`: gives the public name to the table that a stream has filled, and keeps the old one equal from then on. */
 import { tableText } from '../../../../model/copy/column-type.ts'
-import { RESTART_STREAM } from '../../../../model/follow/lost-stream.ts'
 import { dec } from '../../../../model/run/event.ts'
 import { isoTime } from '../../../../shared/clock.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
@@ -37,6 +36,7 @@ import {
   nothingToRevert,
   reportingChecks,
   requireNoQuarantine,
+  restartHint,
   oppositeCommand,
   readyOrGivenUp,
   requireConfirmed,
@@ -115,7 +115,7 @@ async function runCutover(
   const giveUp = (id: string): Promise<void> =>
     cleanUpAbandoned(opened, able, id, run).catch((error: unknown) => reportCleanupFailure(id, error, run))
   const check = async (): Promise<CutoverReady> => {
-    if (stream.status !== 'active') throw notActive(stream, `${RESTART_STREAM}, to begin another one`)
+    if (stream.status !== 'active') throw notActive(stream, restartHint(family))
     return await checkReadiness(opened, able, copy, operation, checks, run)
   }
   const ready = await readyOrGivenUp(family, dryRun, check, giveUp)

@@ -1,5 +1,6 @@
 /** Rewords hints of `copy` for `follow`: options that only `copy` has belong to the command that began the stream. */
 import type { CopyEvent, CopyRun } from '../../../copy/copy-run.ts'
+import { RESTART_STREAM } from '../../../../model/follow/lost-stream.ts'
 import { shellNames, shellOption } from '../../../../shared/shell.ts'
 import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
 import type { NamedStream } from '../../../copy/ledger/stream-lookup.ts'
@@ -21,12 +22,12 @@ const NAMES_ITS_COMMAND = /sluice (?!follow\b)\w|the command that began/
  * @throws as `copyAndFollow`; hints are reworded
  */
 export async function resumeStream(
-  { isReverse }: Pick<NamedStream, 'isReverse'>,
+  { id, isReverse }: Pick<NamedStream, 'id' | 'isReverse'>,
   operation: CopyOperation,
   run: CopyRun,
   within?: OnlyStream,
 ): Promise<Ending> {
-  const selected = { ...operation, isReverse }
+  const selected = { ...operation, reverse: isReverse ? id : null }
   try {
     const ending = await copyAndFollow(
       operation,
@@ -41,13 +42,18 @@ export async function resumeStream(
   }
 }
 
-type Selected = Pick<CopyOperation, 'tables' | 'exclude' | 'with' | 'periods'> & { readonly isReverse?: boolean }
+type Selected = Pick<CopyOperation, 'tables' | 'exclude' | 'with' | 'periods'> & {
+  readonly reverse?: string | null
+}
 
 /**
  * Rewords a hint for `follow`. @param hint may name options that only `copy` has @param selected by the command that
  * began the stream: without its tables, the printed command would follow others
  */
 export function hintOfFollow(hint: string, selected: Selected): string {
+  const { reverse = null } = selected
+  if (reverse !== null && hint.includes(RESTART_STREAM))
+    return `no command begins the stream of a cutover again: end it with sluice follow ${reverse} --end; the old table keeps the rows that it has, and no cutover leads back to it`
   const words = hint
     .split(/;\s/)
     .filter((clause) => !NAMES_ITS_COMMAND.test(clause))
@@ -56,7 +62,7 @@ export function hintOfFollow(hint: string, selected: Selected): string {
   if (foreign.length === 0) return hint
   const [are, them] = foreign.length === 1 ? ['is an option', 'it'] : ['are options', 'them']
   const lead = `${hint}; ${foreign.join(', ')} ${are} of`
-  if (selected.isReverse === true) return `${lead} copy, which the stream of a cutover does not take`
+  if (reverse !== null) return `${lead} copy, which the stream of a cutover does not take`
   if (selected.periods !== undefined)
     return `${lead} copy: give those that it takes to sluice partition run, which began the stream of ${selected.tables.join(', ')}`
   return (
