@@ -168,6 +168,7 @@ describe('--help', () => {
       expect(await page('copy', ...words)).toContain('--cdc')
     expect(await page('copy', '--help')).not.toContain('--cdc')
     expect(await page('copy', '-h')).toBe(await page('copy', '--help'))
+    expect(await page('copy', '-qh')).toBe(await page('copy', '--help'))
   })
   it('shows a topic, or a word of another tool, also with a config file', async () => {
     const file = path.join(folder, 'help.yaml')

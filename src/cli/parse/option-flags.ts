@@ -9,15 +9,20 @@ type Configured = string | number | boolean | string[] | undefined
 
 /**
  * Declares the operands and options of a command, with the defaults of the config file.
- * @param all true: the help page shows all options; false: only the first ones
+ * @param help which options the help page shows. null: none, because yargs also renders a page that is not printed
  */
-export function declareCommand(yargs: Argv, command: CommandDeclaration, defaults: ConfigDefaults, all: boolean): void {
-  const left = new Set(all ? [] : hiddenOptions(command))
+export function declareCommand(
+  yargs: Argv,
+  command: CommandDeclaration,
+  defaults: ConfigDefaults,
+  help: 'first' | 'all' | null,
+): void {
+  const left = new Set(help === 'all' ? [] : help === 'first' ? hiddenOptions(command) : command.takes)
   for (const option of command.takes) {
     if (option.operand === true) declareOperand(yargs, option)
     else yargs.option(option.name, yargsOption({ ...option, ...(left.has(option) ? { hidden: true } : {}) }, defaults))
   }
-  const said = [command.epilogue, ...(all ? [command.notes] : [])].filter((text) => text !== undefined)
+  const said = [command.epilogue, ...(help === 'all' ? [command.notes] : [])].filter((text) => text !== undefined)
   if (said.length > 0) yargs.epilogue(said.join('\n'))
 }
 

@@ -81,7 +81,7 @@ async function buildParser(
   defaults: ConfigDefaults,
   outcome: Outcome,
   read: (args: Arguments, takes?: readonly Option[]) => Arguments,
-  all: boolean,
+  help: 'first' | 'all' | null,
 ): Promise<Argv> {
   const { default: yargs } = await import('yargs')
   const parser = yargs()
@@ -103,7 +103,7 @@ async function buildParser(
       command: `${command.name} ${command.operands}`.trim(),
       describe: command.summary,
       builder: (inner) => {
-        declareCommand(inner, command, defaults, all)
+        declareCommand(inner, command, defaults, help)
         return inner
       },
       handler: async (parsed) => {
@@ -298,7 +298,7 @@ export async function parseCommandLine(
   }
   let page = ''
   try {
-    const parser = await buildParser(entry, env, defaults, outcome, read, help === 'all')
+    const parser = await buildParser(entry, env, defaults, outcome, read, help)
     await parser.parseAsync(words.flatMap(withOwnQuotes), {}, (_error: unknown, _args: unknown, output: string) => {
       page = output
     })
@@ -310,6 +310,8 @@ export async function parseCommandLine(
     throw unknownFlag(reveal(unknown[1] ?? ''), argv, entry)
   }
   if (page !== '') {
+    // `-qh` requests help too; yargs alone recognises it.
+    if (help === null && entry !== null) return await parseCommandLine(['--help', ...argv], env)
     const text = entry === null ? topHelp(toolVersion()) : commandPage(page, entry, help === 'all')
     return { request: { kind: 'help', text }, globals: readGlobals({}, {}, {}) }
   }
