@@ -81,7 +81,7 @@ async function measured(read, rows) {
   return { rate: (rows / (performance.now() - begun)) * 1000, cpu: (user + system) / rows }
 }
 
-/** @param {Client} client @param {number} rows */
+/** @param {import('cassandra-driver').Client} client @param {number} rows */
 async function fill(client, rows) {
   await client.execute(
     'CREATE TABLE bench.customer (id bigint PRIMARY KEY, name text, city text, balance double, at timestamp, active boolean)',
@@ -97,7 +97,7 @@ async function fill(client, rows) {
   await Promise.all(Array.from({ length: 256 }, lane))
 }
 
-/** @param {Client} client */
+/** @param {import('cassandra-driver').Client} client */
 async function bare(client) {
   const cql = `SELECT ${COLUMNS} FROM bench.customer WHERE token(id) >= ? AND token(id) <= ?`
   return inLanes(async ({ low, high }) => {

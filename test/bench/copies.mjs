@@ -60,11 +60,11 @@ export async function copies({ runs, rows, only = '' }) {
       if (only !== '' && only !== system) continue
       ways.push({
         name: `${system}: bare ${work}`,
-        run: async (no) => timed([FLOOR, system, source, path.join(folder, `floor-${no}.${system}`)], 1),
+        run: async (no) => timed([FLOOR, system, source, path.join(folder, `floor-${no}.${system}`)]),
       })
       ways.push({
         name: `${system}: copy, canonical proof`,
-        run: async (no) => timed(copy(`${system}:///${path.join(folder, `copy-${no}.${system}`)}`), 1),
+        run: async (no) => timed(copy(`${system}:///${path.join(folder, `copy-${no}.${system}`)}`)),
       })
     }
     /** @type {Map<string, Timed[]>} */

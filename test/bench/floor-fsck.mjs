@@ -24,7 +24,7 @@ function listed() {
 function readFooters(files) {
   const tail = Buffer.alloc(TAIL)
   for (const { file, size } of files) {
-    const handle = fs.openSync(file)
+    const handle = fs.openSync(file, 'r')
     fs.readSync(handle, tail, 0, TAIL, size - TAIL)
     const length = tail.readUInt32LE(0)
     fs.readSync(handle, Buffer.alloc(length), 0, length, size - TAIL - length)

@@ -22,6 +22,7 @@ export async function fsckTable(files) {
   fs.mkdirSync(path.join(aside, '_delta_log'), { recursive: true })
   const different = await originals(aside)
   for (let first = 0, version = 0; first < files; first += A_COMMIT, version++) {
+    /** @type {object[]} */
     const lines = version === 0 ? head() : []
     const partition = `part=${version}`
     fs.mkdirSync(path.join(aside, partition))

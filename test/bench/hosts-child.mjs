@@ -3,24 +3,19 @@
  * figure.
  */
 import { randomUUID } from 'node:crypto'
-import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { pathToFileURL } from 'node:url'
 import { pendingChunks } from './chunk-rows.mjs'
-import { ROOT } from './lakes.mjs'
 import { median } from './measure.mjs'
 
-/** @param {string} name of a module of build/ */
-const load = (name) => import(pathToFileURL(path.join(ROOT, 'build', name)).href)
-const { openCopyStore } = await load('engine/copy/open-stores.js')
-const { ChunkLedger } = await load('engine/copy/ledger/chunks.js')
-const { closingOf } = await load('engine/copy/ledger/closing.js')
-const { Planning } = await load('engine/copy/ledger/planning.js')
-const { RunLedger } = await load('engine/copy/ledger/runs.js')
-const { prepareLedger } = await load('engine/copy/ledger/schema.js')
-const { startCopyHeartbeat } = await load('engine/copy/workers/heartbeat.js')
-const { reclaimExpired } = await load('engine/copy/workers/reclaim.js')
-const { newOwner } = await load('shared/owner.js')
+const { openCopyStore } = await import('../../build/engine/copy/open-stores.js')
+const { ChunkLedger } = await import('../../build/engine/copy/ledger/chunks.js')
+const { closingOf } = await import('../../build/engine/copy/ledger/closing.js')
+const { Planning } = await import('../../build/engine/copy/ledger/planning.js')
+const { RunLedger } = await import('../../build/engine/copy/ledger/runs.js')
+const { prepareLedger } = await import('../../build/engine/copy/ledger/schema.js')
+const { startCopyHeartbeat } = await import('../../build/engine/copy/workers/heartbeat.js')
+const { reclaimExpired } = await import('../../build/engine/copy/workers/reclaim.js')
+const { newOwner } = await import('../../build/shared/owner.js')
 
 const [, , url = '', chunksText = '', secondsText = '', ...counts] = process.argv
 const [chunks, seconds] = [Number(chunksText), Number(secondsText)]
@@ -54,14 +49,14 @@ function spread(ms) {
 }
 
 const TALLY = { read: 1000n, written: 1000n, skipped: 0n, quarantined: 0n, bytes: 100_000n }
-const PROOF = {
+const PROOF = /** @type {const} */ ({
   scheme: 'canonical',
   source: { rows: 1000n, sum: 'a'.repeat(64) },
   target: { rows: 1000n, sum: 'a'.repeat(64) },
   point: { view: '00000003-0000001B-1', position: '0/1A2B3C4', at: '2026-01-01T00:00:00Z' },
   surplus: 0n,
   refused: null,
-}
+})
 
 /** A host with a foreign host name, so that only its silence shows that it is lost. @param {number} no */
 async function host(no) {
@@ -189,7 +184,7 @@ note('chunks that were closed in all', closed.toLocaleString('en'))
 note('size of the table of chunks behind', await size())
 const { book } = first
 note('whether anything is left', inSeconds(await timed(() => book.claims.remaining(null))))
-note('sums of all chunks (a plan, the end of a table)', inSeconds(await timed(() => book.sums())))
+note('sums of all chunks (a plan, the end of a table)', inSeconds(await timed(() => book.totals())))
 note('rows read by a run', inSeconds(await timed(() => book.readRows(first.owner.runId))))
 const fresh = await host(999)
 let claim = null

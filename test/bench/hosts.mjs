@@ -35,6 +35,7 @@ export async function hosts({ chunks, seconds }) {
     process.stdout.write(`${textTable(['', 'chunks/s', 'floor', 'a claim', 'p99', 'most', 'a close', 'p99', 'a look after others'], rates(lines))}\n\n`) // prettier-ignore
     const figures = lines.filter((line) => 'figure' in line).map(({ figure, is }) => [figure, is])
     process.stdout.write(`${textTable(['', ''], figures)}\n`)
+    /** @type {[string, string[]][]} */
     const commands = [
       ['runs', ['runs', '--to', server.url]],
       ['runs --run', ['runs', '--to', server.url, '--run', lines.find((line) => 'run' in line).run]],

@@ -120,7 +120,7 @@ function open(args, env) {
   })
   let text = ''
   let bytes = 0
-  let heard = () => undefined
+  let heard = (_data) => undefined
   child.onData((data) => {
     text = (text + data).slice(-200_000)
     bytes += data.length
@@ -147,7 +147,7 @@ function open(args, env) {
       for (let i = 0; i < KEYS; i += 1) {
         await new Promise((resolve) => setTimeout(resolve, GAP_MS))
         const began = performance.now()
-        const seen = new Promise((resolve) => (heard = (data) => answer.test(data) && resolve()))
+        const seen = new Promise((resolve) => (heard = (data) => answer.test(data) && resolve(null)))
         child.write(i % 2 === 0 ? 'j' : 'k')
         const late = new Promise((resolve) => setTimeout(resolve, 2000))
         await Promise.race([seen, late])

@@ -3,26 +3,20 @@
  * size: the time of a claim, of the update of one row by its primary key and a COMMIT on the same connection, and of
  * recording chunks. Called with URL CLAIMS SIZE…
  */
-import path from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { pendingChunks } from './chunk-rows.mjs'
-import { ROOT } from './lakes.mjs'
 import { median } from './measure.mjs'
 
 /** Chunks that the program records; all others of a size are inserted by one statement of the database. */
 const WRITTEN = 20_000
 
-/** @param {string} name of a module of build/ */
-const load = (name) => import(pathToFileURL(path.join(ROOT, 'build', name)).href)
-
 const [, , url = '', claimsText = '', ...sizes] = process.argv
-const { openCopyStore } = await load('engine/copy/open-stores.js')
-const { ChunkLedger } = await load('engine/copy/ledger/chunks.js')
-const { Planning } = await load('engine/copy/ledger/planning.js')
-const { RunLedger } = await load('engine/copy/ledger/runs.js')
-const { newOwner } = await load('shared/owner.js')
-const { prepareLedger } = await load('engine/copy/ledger/schema.js')
-const { ledgerDialect } = await load('stores/ledger-dialect.js')
+const { openCopyStore } = await import('../../build/engine/copy/open-stores.js')
+const { ChunkLedger } = await import('../../build/engine/copy/ledger/chunks.js')
+const { Planning } = await import('../../build/engine/copy/ledger/planning.js')
+const { RunLedger } = await import('../../build/engine/copy/ledger/runs.js')
+const { newOwner } = await import('../../build/shared/owner.js')
+const { prepareLedger } = await import('../../build/engine/copy/ledger/schema.js')
+const { ledgerDialect } = await import('../../build/stores/ledger-dialect.js')
 
 /** @param {() => Promise<unknown>} body */
 async function timed(body) {

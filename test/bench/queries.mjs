@@ -2,23 +2,18 @@
  * Queries a filled catalog through the project's own API, with an open connection, and prints JSON: name, milliseconds,
  * rows. Called with URL RUNS.
  */
-import path from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { ROOT } from './lakes.mjs'
-
-/** @param {string} name of a module of build/ */
-const load = (name) => import(pathToFileURL(path.join(ROOT, 'build', name)).href)
 
 const [, , url, runsText] = process.argv
-const { openCatalogDatabase } = await load('engine/run/registry.js')
-const { readableTable } = await load('catalog/catalog.js')
-const { countsAt } = await load('catalog/query/counts.js')
-const { stateAt } = await load('catalog/query/state.js')
-const { activeFiles, filesOfPartitions, catalogPartitions } = await load('catalog/query/files.js')
-const { prunedFiles, pruningAt } = await load('catalog/query/pruned.js')
+const { openCatalogDatabase } = await import('../../build/engine/run/registry.js')
+const { readableTable } = await import('../../build/catalog/catalog.js')
+const { countsAt } = await import('../../build/catalog/query/counts.js')
+const { stateAt } = await import('../../build/catalog/query/state.js')
+const { activeFiles, filesOfPartitions, catalogPartitions } = await import('../../build/catalog/query/files.js')
+const { prunedFiles, pruningAt } = await import('../../build/catalog/query/pruned.js')
 
 const database = await openCatalogDatabase(url, 'read')
-const [[tableId]] = await database.all('SELECT table_id FROM delta_tables')
+const [[id]] = await database.all('SELECT table_id FROM delta_tables')
+const tableId = String(id)
 const { latest, historyFrom } = await readableTable(database, { tableId })
 const old = Math.floor((latest + historyFrom) / 2)
 const partitions = await catalogPartitions(database, tableId)

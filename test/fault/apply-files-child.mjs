@@ -42,7 +42,7 @@ if (system === 'sqlite') {
 
 const { openSqliteCopy } = await import('../../build/stores/sqlite/copy/index.js')
 const { openDuckdbCopy } = await import('../../build/stores/duckdb/copy/index.js')
-const options = { mode: 'write', label: 'a file' }
+const options = /** @type {const} */ ({ mode: 'write', label: 'a file' })
 const store = await (system === 'sqlite' ? openSqliteCopy(file, options) : openDuckdbCopy(file, options))
 const ledger = await store.ledger()
 const [table] = await store.tables('rows', signal)

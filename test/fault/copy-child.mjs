@@ -38,9 +38,11 @@ if (aheadMs !== 0) {
   let offMs = aheadMs
   if (jumpsEveryMs > 0) setInterval(() => (offMs = -offMs), jumpsEveryMs).unref()
   Date.now = () => now() + offMs
+  // @ts-expect-error -- a class cannot be called without `new`, which nothing here does
   globalThis.Date = class extends Right {
     constructor(...parts) {
       if (parts.length === 0) super(Right.now())
+      // @ts-expect-error -- arguments of each form of the constructor
       else super(...parts)
     }
   }

@@ -94,7 +94,7 @@ export function countSteps(url, { step, when }) {
     d1() {
       const { fetch } = globalThis
       globalThis.fetch = (address, init) => {
-        const { batch, sql = '' } = JSON.parse(init?.body ?? '{}')
+        const { batch, sql = '' } = JSON.parse(/** @type {string | undefined} */ (init?.body) ?? '{}')
         const changing = (batch ?? [{ sql }]).map((one) => one.sql).filter(counts)
         return passing(changing.join('; ') || 'SELECT', () => fetch(address, init))
       }

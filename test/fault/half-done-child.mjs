@@ -36,7 +36,7 @@ const { Interrupter } = await import('../../build/shared/abort.js')
 
 if (dies?.planning === true) {
   const { Planning } = await import('../../build/engine/copy/ledger/planning.js')
-  Planning.prototype.note = die
+  Planning.prototype.note = async () => void die()
 }
 
 if (unmarked === true) {

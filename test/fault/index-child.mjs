@@ -9,10 +9,10 @@ import { addRangeColumns } from '../../build/catalog/ranges/manage.js'
 import { holderOf, importDying, openDying, runAsChild } from './dying.mjs'
 
 const ZONE_FILES = 1024
-const COLUMNS = [
+const COLUMNS = /** @type {const} */ ([
   { name: 'id', physicalPath: ['id'], kind: 'number' },
   { name: 'name', physicalPath: ['name'], kind: 'string' },
-]
+])
 
 /** @returns number of write transactions */
 export async function work(what, url, table, when, at) {

@@ -32,7 +32,7 @@ async function worker() {
       if (claim === null) {
         for (const chunk of await chunks.expired()) await chunks.free(chunk)
         const { pending, held } = await chunks.remaining(null)
-        if (pending + held === 0) return
+        if (!pending && !held) return
         await sleep(50)
         continue
       }
@@ -40,7 +40,14 @@ async function worker() {
       await sleep(Math.random() * workMs)
       const tally = { read: 1n, written: 1n, skipped: 0n, quarantined: 0n, bytes: 1n }
       const point = { view: '', at: '' }
-      const proof = { scheme: 'none', source: null, target: null, point, surplus: 0n, refused: null }
+      const proof = /** @type {const} */ ({
+        scheme: 'none',
+        source: null,
+        target: null,
+        point,
+        surplus: 0n,
+        refused: null,
+      })
       const { statements, landed } = closingOf(database, owner, claim, tally, proof, null, [])
       const token = `kept ${number} ${++tokens}`
       const results = await database.batch([...statements, landed])

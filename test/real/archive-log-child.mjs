@@ -8,8 +8,8 @@ const { ArchiveTable } = await import('../../build/archive/log/archive-table.js'
 const { openLocalLog } = await import('../../build/stores/local/index.js')
 const { openLocalLogWriter } = await import('../../build/stores/local/log-writer.js')
 // The database engine takes longer to load than all other modules.
-const write = async (...given) =>
-  (await import('../../build/stores/duckdb/checkpoint-writer.js')).duckdbCheckpointWriter().write(...given)
+const write = async (file, rows, signal) =>
+  (await import('../../build/stores/duckdb/checkpoint-writer.js')).duckdbCheckpointWriter().write(file, rows, signal)
 const parquet = async () => (await import('../../build/stores/duckdb/parquet-rows.js')).duckdbParquetRows()
 
 let steps = 0
@@ -36,7 +36,8 @@ const { stored, tableId, name, configuration } = JSON.parse(process.env['PUBLICA
 const outcomes = []
 for (const { partition, file, bytes, fence } of JSON.parse(told)) {
   const stats = { numRecords: 1n, min: {}, max: {}, nullCount: {} }
-  const examined = { name: file, bytes: BigInt(bytes), rows: 1n, sha256: 'x', digest: { rows: 1n, sum: 'y' }, stats }
+  const digest = { rows: 1n, sum: 'y' }
+  const examined = { name: file, bytes: BigInt(bytes), rows: 1n, sha256: 'x', digest, stats, extents: {} }
   const txn = { appId: `sluice/${tableId}/${partition}`, version: BigInt(fence) }
   const tags = () => ({ 'sluice.sha256': 'x' })
   const what = {

@@ -15,7 +15,7 @@ const ledger = await store.ledger()
 await ledger.batch([{ sql: 'UPDATE chunks SET owner = ?', parameters: ['child'] }])
 const [table] = await store.tables('t', signal)
 const columns = table.columns.map((column) => ({ name: column.name, as: column.type, column }))
-const range = { by: 'key', after: ['1'], through: null }
+const range = /** @type {const} */ ({ by: 'key', after: ['1'], through: null })
 const chunk = await store.target().open({ table, columns, range, onExisting: 'refuse', careful: false, signal })
 await chunk.write(Array.from({ length: 5000 }, (_, i) => [String(i + 2), 'of the child']))
 if (stop === 'committed') {

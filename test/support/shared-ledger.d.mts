@@ -1,3 +1,3 @@
-import type { LedgerDatabase } from '../../src/model/copy/port.ts'
+import type { LedgerDatabase } from '../../src/model/run/ledger-port.ts'
 
 export function sharedLedger(file: string): LedgerDatabase

@@ -13,6 +13,7 @@ export function sharedLedger(file) {
   }
   return {
     dialect: 'sqlite',
+    label: file,
     all: async (sql, parameters) => ask(sql, parameters),
     batch: async (statements) =>
       database.transaction(() => statements.map(({ sql, parameters }) => ask(sql, parameters))).immediate(),
