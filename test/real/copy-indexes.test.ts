@@ -479,7 +479,7 @@ describe('within other systems', () => {
       parents_code_key: 'build: becomes a unique index',
       rides_parent_fkey: `left: ${atNewTables}`,
       name: 'left: SQLite adds defaults only when a table is created',
-      CHECK: "left: the check is part of the table's definition",
+      rides_check: 'left: SQLite adds checks only when a table is created',
     })
     const made = `SELECT name, substr(sql, instr(sql, '(')) FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'rides' ORDER BY 1`
     expect(await to.rows(made)).toEqual([

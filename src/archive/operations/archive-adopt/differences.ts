@@ -49,7 +49,7 @@ export function differs(name: string, { all, open, closed }: Differences): Sluic
   if (closed.length > 0) {
     const labels = closed.map(({ label }) => label).join(', ')
     hints.push(
-      `${labels} cannot be adopted in this state: restore a backup of the database, or of the archive, so that both are from the same time, and run the same command again`,
+      `${labels} cannot be adopted in this state: restore a backup of the database, or of the archive, so that both are from the same time, and run the same command again; one from before an erasure has the erased rows, which then have to be erased again`,
     )
   }
   const others = open.filter((one) => !closed.includes(one))

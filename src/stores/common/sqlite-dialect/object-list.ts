@@ -2,10 +2,11 @@
 import type { ObjectStore } from '../../../model/copy/objects-port.ts'
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { IndexPart, SchemaObject } from '../../../model/copy/schema-object.ts'
-import { definitionCode, nameAt } from '../definition-text.ts'
+import { nameAt } from '../definition-text.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { quote } from './ddl.ts'
 import { withSingleQuotes } from './literals.ts'
+import { declaredChecks } from './table-facts.ts'
 import { groupBy } from '../../../shared/group-by.ts'
 
 export type SqliteListQuery = { readonly sql: string; readonly parameters: readonly string[] }
@@ -48,7 +49,9 @@ export function objectQueries({ table: { name } }: TableSpec): readonly SqliteLi
       parameters: [name],
     },
     {
-      sql: `SELECT id, "from", "table", "to", on_update, on_delete FROM pragma_foreign_key_list(?) ORDER BY id, seq`,
+      // A foreign key that names no columns refers to those of the primary key.
+      sql: `SELECT k.id, k."from", k."table", coalesce(k."to", p.name), k.on_update, k.on_delete FROM pragma_foreign_key_list(?) AS k
+            LEFT JOIN pragma_table_info(k."table") AS p ON p.pk = k.seq + 1 ORDER BY k.id, k.seq`,
       parameters: [name],
     },
     { sql: 'SELECT name, dflt_value, pk, hidden FROM pragma_table_xinfo(?) ORDER BY pk, cid', parameters: [name] },
@@ -70,9 +73,9 @@ export function objectsIn(table: TableSpec, answers: readonly (readonly SqlRow[]
     if (value == null || Number(hidden) > 1) continue
     objects.push({ kind: 'default', name: String(name), own: String(value), columns: [String(name)] })
   }
-  // SQLite shows CHECK constraints only in the table's definition.
-  if (/\bCHECK\s*\(/i.test(definitionCode(String(created?.[0] ?? '')))) {
-    objects.push({ kind: 'check', name: 'CHECK', own: '', columns: null })
+  for (const [at, { name, expression }] of declaredChecks(String(created?.[0] ?? '')).entries()) {
+    const usual = `${table.table.name}_check${at === 0 ? '' : at}`
+    objects.push({ kind: 'check', name: name ?? usual, own: `CHECK (${expression.trim()})`, columns: null })
   }
   return objects
 }

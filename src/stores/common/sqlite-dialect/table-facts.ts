@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { floatKeyOf, type Column, type ColumnType, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
-import { maskedCode } from '../definition-text.ts'
+import { closingBracket, maskedCode, nameAt } from '../definition-text.ts'
 import { quote } from './ddl.ts'
 import { ANY, exactOf, sortedAsOf, spelledOf, sqliteColumnType } from './types.ts'
 
@@ -45,6 +45,25 @@ export function sqliteIdentity(name: string, sql: string): string {
 export function declaredConflicts(sql: string): readonly string[] {
   const clauses = maskedCode(sql, 'brackets').matchAll(/\bON\s+CONFLICT\s+(ROLLBACK|FAIL|IGNORE|REPLACE)\b/gi)
   return [...new Set([...clauses].map(([, word = '']) => word.toUpperCase()))]
+}
+
+/** A CHECK of a table; its name is null if it has none. */
+export type DeclaredCheck = { readonly name: string | null; readonly expression: string }
+
+/** CHECK constraints, which SQLite shows only in the definition. @param sql a CREATE TABLE */
+export function declaredChecks(sql: string): readonly DeclaredCheck[] {
+  const code = maskedCode(sql, 'brackets')
+  return [...code.matchAll(/\bCHECK\s*\(/gi)].map(({ index, 0: { length } }) => {
+    const expression = sql.slice(index + length, closingBracket(code, index + length))
+    return { name: nameBefore(sql, code, index), expression }
+  })
+}
+
+/** The name in a CONSTRAINT clause that ends before a position; null if there is none. */
+function nameBefore(sql: string, code: string, end: number): string | null {
+  const at = code.toUpperCase().lastIndexOf('CONSTRAINT', end)
+  const named = at === -1 ? null : nameAt(sql.slice(at + 'CONSTRAINT'.length, end), 'brackets')
+  return named === null || maskedCode(named.rest, 'brackets').trim() !== '' ? null : named.name
 }
 
 /**
