@@ -2,6 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { RunMetrics } from '../../src/app/metrics/run-metrics.ts'
+import type { Event } from '../../src/model/run/event.ts'
 import { perform } from '../support/copy-systems.ts'
 import { startWriter } from '../support/follow-writer.ts'
 import { caughtUp, expectEqual } from '../support/follow-stage.ts'
@@ -18,6 +20,13 @@ beforeAll(async () => {
 afterAll(async () => {
   await server?.[Symbol.asyncDispose]()
 })
+
+/** The metric of quarantined rows, for each table of a run. */
+function quarantinedIn(events: readonly Event[]): readonly number[] {
+  const metrics = new RunMetrics()
+  for (const event of events) metrics.take(event)
+  return [...metrics.of('sluice_copy_rows_quarantined')].map(({ value }) => value)
+}
 
 const T = ['CREATE TABLE t (id int PRIMARY KEY, v int)', 'INSERT INTO t SELECT i, 0 FROM generate_series(1, 300) i']
 
@@ -73,6 +82,8 @@ describe.skipIf(!POSTGRES_OWN)(`a stream by triggers ${POSTGRES_MISSING}`, () =>
       expect(lines).toEqual(counted)
       const again = await caughtUp(one)
       expect(again.finished).toMatchObject({ exitCode: 1 })
+      // The second run copies nothing, but the rows of the first one still wait.
+      expect(quarantinedIn(again.events)).toEqual(lines.flat().map(Number))
       const said = again.events.flatMap((event) => (event.type === 'row.aside' ? [event.error.message] : []))
       expect(said[0]).toMatch(/^the row \d was not written: the source has 4 rows with this key$/)
       await one.source.sql('DELETE FROM d WHERE id < 4', 'DELETE FROM d WHERE v > 0')
@@ -82,6 +93,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream by triggers ${POSTGRES_MISSING}`, () =>
       )
       const repaired = await caughtUp(one)
       expect(repaired.finished, JSON.stringify(repaired.finished.error)).toMatchObject({ exitCode: 0 })
+      expect(quarantinedIn(repaired.events)).toEqual([0])
       expect((await untilEqual(one)).finished.exitCode).toBe(0)
       await expectEqual(one)
       // After the copy, duplicates are not quarantined: the target has one row of each key, and is not reported as

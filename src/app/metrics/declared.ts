@@ -68,6 +68,11 @@ export const METRICS = {
     'table',
     'outcome',
   ),
+  sluice_copy_rows_quarantined: gauge(
+    'Quarantined rows of a table that waited when its copy ended, over all runs',
+    'run',
+    'table',
+  ),
   sluice_copy_bytes_total: counter('Approximate bytes of these rows in the source', 'run', 'table'),
   sluice_copy_fallback_rows_total: counter('Rows written at a lower consistency level than requested', 'run', 'table'),
   sluice_copy_look_differences_total: counter(

@@ -167,7 +167,9 @@ export class RunMetrics {
     series.add('sluice_tables_finished_total', { run, status }, 1)
     if (error !== undefined) series.add('sluice_table_errors_total', { run, table, error: error.code }, 1)
     if (version !== undefined) series.set('sluice_import_version', { run, table }, Number(version))
-    if (copied !== undefined) series.set('sluice_chunks_planned', { run, table }, Number(copied.chunks))
+    if (copied === undefined) return
+    series.set('sluice_chunks_planned', { run, table }, Number(copied.chunks))
+    series.set('sluice_copy_rows_quarantined', { run, table }, Number(copied.quarantined))
   }
 
   #chunks({ run, slot }: Reported, event: Event): void {
