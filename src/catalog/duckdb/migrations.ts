@@ -1,3 +1,4 @@
+/** Later migrations of the catalog in DuckDB. */
 import { rangesAndViews } from '../migration-2.ts'
 import { fsckFindings } from '../migration-3.ts'
 import { STATUS_TIMES, TIME_TEXT } from '../migration-4.ts'

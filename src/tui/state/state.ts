@@ -1,3 +1,4 @@
+/** State of the terminal UI: its screens, lists, prompts and loaded data. */
 import type { LogEntry } from '../../render/log-entry.ts'
 import type { AsOf } from '../../model/lake/as-of.ts'
 import type {

@@ -1,3 +1,4 @@
+/** MySQL and MariaDB as source and target of copies. */
 import type { ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import type { CopyStore, DeclaredColumn } from '../../../model/copy/port.ts'

@@ -1,3 +1,4 @@
+/** A MySQL or MariaDB database as the target of a copy. */
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
