@@ -16,7 +16,6 @@ const TABLES = 'Tables and columns:'
 /** Operations that run a stream. */
 export const STREAMS: readonly string[] = ['copy --follow', 'follow', 'cutover']
 
-/** A stream, identified by its id. */
 /** Rows per chunk. */
 export const CHUNK_ROWS: Option = {
   name: 'checkpoint-size',
@@ -35,6 +34,7 @@ export const ROW_RATE: Option = {
   describe: 'maximum rows per second',
 }
 
+/** A stream, identified by its id. */
 export const STREAM: Option = {
   name: 'run',
   operand: true,
