@@ -1,7 +1,6 @@
 /** Findings about storage, sequences and comments of the table. */
 import type { PlanFinding } from '../../../../model/partition/plan-port.ts'
 import { quoteName } from '../../server/connect.ts'
-import { literal } from '../../server/sql.ts'
 import type { About } from './about.ts'
 
 type Storage = {
@@ -33,8 +32,7 @@ export async function storageOf(about: About): Promise<readonly PlanFinding[]> {
       'changes',
       'identity',
       column,
-      'the new table has its own sequence, with another name and other grants, and must continue after the numbers of the old one',
-      `after the cutover, while no program writes: SELECT setval(pg_get_serial_sequence(${literal(about.sql)}, ${literal(column)}), …) with the old sequence's last_value`,
+      'the new table has its own sequence, with another name and other grants; a cutover sets it after the numbers of both tables',
     )
   }
   for (const { column, sequence, owned } of storage.sequences ?? []) {
