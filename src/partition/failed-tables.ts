@@ -1,14 +1,10 @@
-import { SluiceError } from '../shared/errors.ts'
+import { tablesFailed } from '../engine/run/stopped-ending.ts'
+import type { SluiceError } from '../shared/errors.ts'
 
 /** Final error of a run over several tables, whose failures were reported before. */
 export function failedTables(errors: readonly SluiceError[]): { readonly error?: SluiceError } {
   const [first] = errors
   if (first === undefined) return {}
   const count = errors.length === 1 ? '1 table failed' : `${String(errors.length)} tables failed`
-  return {
-    error: new SluiceError('TABLES_FAILED', count, {
-      hint: 'correct the cause for each failed table, then run the same command again',
-      cause: first,
-    }),
-  }
+  return { error: tablesFailed(count, first) }
 }

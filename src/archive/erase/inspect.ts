@@ -4,14 +4,20 @@ import { partitionsNow } from '../steps/detached-table.ts'
 import { isAllRemoved, type ArchivedPartition, type ArchiveRecord } from '../ledger/record.ts'
 import { NO_ROWS } from '../../model/copy/row-hash.ts'
 import { partitionCondition, type ArchiveContext } from '../steps/context.ts'
-import { asChangedCommand, dropCommand, restoreCommand, runCommand, partitionError } from '../steps/refusals.ts'
+import {
+  asChangedCommand,
+  dropCommand,
+  restoreCommand,
+  runCommand,
+  partitionError,
+  releaseHint,
+} from '../steps/refusals.ts'
 import type { RowTest } from '../../model/archive/row-test.ts'
 import { isArchived } from '../../model/archive/state.ts'
 import type { TableSpec } from '../../model/copy/column-type.ts'
 import type { Digest } from '../../model/copy/rows.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import { shellQuote } from '../../shared/shell.ts'
 
 /** A partition that an erasure changes: it has rows to erase, or its export or expiry has not ended. */
 export type PartitionFacts = {
@@ -163,7 +169,7 @@ export function heldError(
   return new SluiceError('PARTITION_HELD', `rows of ${name} cannot be erased: they are in held partitions: ${named}`, {
     where: name,
     reason: 'rows of a held partition cannot be erased, and a partial erasure is not allowed: nothing was changed',
-    hint: `sluice archive release --table ${shellQuote(name)} --partition ${shellQuote(first.partition.label)} ends the hold`,
+    hint: releaseHint(name, first.partition.label),
   })
 }
 
@@ -180,7 +186,7 @@ export function heldExpiredError({ name }: ArchiveContext, { partitions }: Archi
       where: name,
       reason:
         'an erasure deletes files that only older versions of the archive use, and the held files are among them; nothing was changed',
-      hint: `sluice archive release --table ${shellQuote(name)} --partition ${shellQuote(first.label)} ends the hold`,
+      hint: releaseHint(name, first.label),
     },
   )
 }

@@ -318,6 +318,10 @@ export function notLogged(name: string, { label, state }: Pick<ArchivedPartition
 /** Error: the partition has a hold. */
 export function holdError({ name }: { readonly name: string }, { label, held }: ArchivedPartition): SluiceError {
   return partitionError('PARTITION_HELD', name, { label }, `is held: ${held ?? ''}`, {
-    hint: `sluice archive release --table ${shellQuote(name)} --partition ${shellQuote(label)} ends the hold`,
+    hint: releaseHint(name, label),
   })
+}
+
+export function releaseHint(table: string, label: string): string {
+  return `sluice archive release --table ${shellQuote(table)} --partition ${shellQuote(label)} ends the hold`
 }

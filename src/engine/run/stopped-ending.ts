@@ -18,8 +18,11 @@ export function stoppedEnding(totals: Ending['totals'], failures: readonly Table
   const named = failed.slice(0, NAMED).map(({ name, error }) => `${name} ${error.code}`)
   const more = failed.length > NAMED ? `, and ${failed.length - NAMED} more` : ''
   const what = `${failed.length} of ${tables} tables failed before the run was stopped`
-  const error = new SluiceError('TABLES_FAILED', `${what}: ${named.join(', ')}${more}`, {
-    hint: 'correct the cause for each failed table, then run the same command again',
-  })
-  return { totals, stopped: true, error }
+  return { totals, stopped: true, error: tablesFailed(`${what}: ${named.join(', ')}${more}`) }
+}
+
+/** Error of a run over several tables, whose failures were reported before. */
+export function tablesFailed(text: string, cause?: SluiceError): SluiceError {
+  const hint = 'correct the cause for each failed table, then run the same command again'
+  return new SluiceError('TABLES_FAILED', text, { hint, ...(cause === undefined ? {} : { cause }) })
 }

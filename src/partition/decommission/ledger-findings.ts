@@ -1,7 +1,7 @@
 /** Ledger data of an old table: its cutover, reverse stream, comparison of its rows, and holds of its archives. */
+import { releaseHint } from '../../archive/steps/refusals.ts'
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import { isoTime } from '../../shared/clock.ts'
-import { shellQuote } from '../../shared/shell.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import type { DecommissionFinding } from '../../model/partition/decommission-port.ts'
@@ -149,11 +149,7 @@ export async function archiveHolds(
         about: 'hold',
         object: `${tableText(table)} ${label}`,
         detail: isHere ? `it is held: ${held}` : `a partition of the public table is held: ${held}`,
-        ...(isHere
-          ? {
-              hint: `sluice archive release --table ${shellQuote(tableText(table))} --partition ${shellQuote(label)} ends the hold`,
-            }
-          : {}),
+        ...(isHere ? { hint: releaseHint(tableText(table), label) } : {}),
       })
     }
   }

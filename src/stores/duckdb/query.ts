@@ -3,6 +3,7 @@
  * early without an error. It is stored in a temporary table, which spills to disk if it is large; pages are read from
  * this table.
  */
+import { otherCount } from './session.ts'
 import {
   DuckDBDecimalType,
   DuckDBTypeId,
@@ -101,9 +102,7 @@ async function* pagesOf(
         `SELECT ${read.join(', ')} FROM ${RESULT} AS result(${places.join(', ')}) WHERE rowid >= ${from} AND rowid < ${from + pageRows} ORDER BY rowid`,
       )
       const rows = (await page.getRows()).map(rowOf)
-      if (rows.length !== Math.min(pageRows, total - from)) {
-        throw new SluiceError('INTERNAL', `DuckDB announced ${total} rows and returned ${from + rows.length}`)
-      }
+      if (rows.length !== Math.min(pageRows, total - from)) throw otherCount(total, from + rows.length)
       yield { columns, types, rows }
     }
   } finally {

@@ -175,6 +175,11 @@ async function* pagesIn(result: DuckDBMaterializedResult, pageRows: number): Asy
   if (page.length > 0) yield page
 }
 
+/** Error: a result has fewer or more rows than DuckDB announced. */
+export function otherCount(announced: number, returned: number): SluiceError {
+  return new SluiceError('INTERNAL', `DuckDB announced ${announced} rows and returned ${returned}`)
+}
+
 /** @throws SluiceError INTERNAL if DuckDB returns fewer rows than it announced */
 export async function* chunksOf(result: DuckDBMaterializedResult) {
   const { rowCount } = result
@@ -183,5 +188,5 @@ export async function* chunksOf(result: DuckDBMaterializedResult) {
     seen += chunk.rowCount
     yield chunk
   }
-  if (seen !== rowCount) throw new SluiceError('INTERNAL', `DuckDB announced ${rowCount} rows and returned ${seen}`)
+  if (seen !== rowCount) throw otherCount(rowCount, seen)
 }

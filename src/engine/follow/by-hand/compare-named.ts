@@ -19,7 +19,7 @@ import type { NamedStream } from '../../copy/ledger/stream-lookup.ts'
 import type { StreamRow } from '../../copy/ledger/stream-row.ts'
 import type { RequestedReread } from '../../copy/ledger/rereads.ts'
 import type { StreamLedger } from '../../copy/ledger/streams.ts'
-import { copyOfStream } from '../stream/named-stream.ts'
+import { copyOfStream, otherSourceError } from '../stream/named-stream.ts'
 import { differencesIn, rowsOfKey } from './find.ts'
 import { namedKeys, compareScope, type ScopeOptions } from './scope.ts'
 
@@ -72,11 +72,7 @@ export type RequestedComparison = {
 export function refuseUnfitStream({ from, stream, run }: Pick<RequestedRepair, 'from' | 'stream' | 'run'>): void {
   refuseInactiveStream(stream, run)
   if (from.identity === stream.sourceIdentity) return
-  throw new SluiceError('PLAN_CHANGED', `stream ${stream.id} reads from another database`, {
-    where: from.label,
-    reason: `its source is ${stream.source}`,
-    hint: 'name that database with --from',
-  })
+  throw otherSourceError(stream, from)
 }
 
 /** Refuses a stream that is halted, has ended or has not begun. @throws SluiceError STREAM_HALTED, SLOT_LOST */

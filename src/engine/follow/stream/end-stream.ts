@@ -1,4 +1,5 @@
 /** Ends a stream: removes everything that belongs to it from the source, and releases its tables. */
+import { otherSourceError } from './named-stream.ts'
 import { changesBy } from '../../../model/copy/offers.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
@@ -29,11 +30,8 @@ export async function endStreamAtBoth(
   isMoved = false,
 ): Promise<void> {
   if (source.identity !== sourceIdentity) {
-    throw new SluiceError('PLAN_CHANGED', `stream ${id} reads from another database`, {
-      where: source.label,
-      reason: `its source is ${label}`,
-      hint: `name that database with --from; if it no longer exists: UPDATE migration_streams SET status = 'ended' WHERE stream_id = '${id}'`,
-    })
+    const ifGone = `; if it no longer exists: UPDATE migration_streams SET status = 'ended' WHERE stream_id = '${id}'`
+    throw otherSourceError({ id, source: label }, source, ifGone)
   }
   await takeToEnd(id, source, to, ledger, run)
   // Do this before the stream is recorded as ended: after a kill in between, the same command resumes.

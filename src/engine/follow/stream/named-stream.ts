@@ -1,5 +1,6 @@
 /** Finds a stream that a command names, and the copy that began it. */
 import { SluiceError } from '../../../shared/errors.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 import type { StreamRow } from '../../copy/ledger/stream-row.ts'
@@ -17,6 +18,22 @@ export async function namedStream(database: LedgerDatabase, id: string, label: s
   throw new SluiceError('NO_SUCH_TABLE', `the ledger has no stream ${id}`, {
     where: label,
     hint: 'to list the runs of this ledger, use sluice runs --to URL; a reverse stream has its own id, which the cutover printed',
+  })
+}
+
+/**
+ * Error: the stream reads from another database.
+ * @param from the store that was opened as its source @param ifGone more of the hint: what to do without that database
+ */
+export function otherSourceError(
+  { id, source }: Pick<StreamRow, 'id' | 'source'>,
+  from: Pick<CopyStore, 'label'>,
+  ifGone = '',
+): SluiceError {
+  return new SluiceError('PLAN_CHANGED', `stream ${id} reads from another database`, {
+    where: from.label,
+    reason: `its source is ${source}`,
+    hint: `name that database with --from${ifGone}`,
   })
 }
 

@@ -3,7 +3,7 @@ import type { CellBatch, ChangeRow, Put } from '../../../model/copy/change.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { ChangeTable } from '../../../model/follow/port.ts'
+import type { ChangeRequest, ChangeTable } from '../../../model/follow/port.ts'
 
 /** A column that changes are written to. @property at its position in the request */
 export type WrittenColumn = { readonly name: string; readonly at: number; readonly inIdentity: boolean }
@@ -21,6 +21,13 @@ export type SortedBatch = {
   /** Cells of the written columns. */
   readonly whole: readonly Row[]
   readonly partial: readonly PartialPut[]
+}
+
+/** @param table its index in the request @throws Error if the session was not opened for it */
+export function changeTableAt({ tables }: Pick<ChangeRequest, 'tables'>, table: number): ChangeTable {
+  const found = tables[table]
+  if (found === undefined) throw new Error(`this session was not opened for a table ${table}`)
+  return found
 }
 
 /** Columns that the target does not compute itself. */

@@ -4,9 +4,9 @@ import { batchRowCount, unpackBatch } from '../../../model/copy/unpacked.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import type { Closing, Statement } from '../../../model/run/ledger-port.ts'
-import type { Applied, ChangeRequest, ChangeTable, ChangeWriter } from '../../../model/follow/port.ts'
+import type { Applied, ChangeRequest, ChangeWriter } from '../../../model/follow/port.ts'
 import type { Turn } from '../../../model/run/turn.ts'
-import { sorted, putColumns, type PartialPut, type SortedBatch } from './puts.ts'
+import { changeTableAt, sorted, putColumns, type PartialPut, type SortedBatch } from './puts.ts'
 
 /** Steps that a database implements, called within the turn. */
 export interface ChangeSteps {
@@ -53,7 +53,7 @@ export class TurnWriter implements ChangeWriter {
   }
 
   apply(table: number, batch: ChangeBatch): Promise<Applied> {
-    const request = this.#table(table)
+    const request = changeTableAt(this.#request, table)
     return this.#do(tableText(request.table.table), async () => {
       if (batchRowCount(batch) === 0) return { lacking: [] }
       const changes = sorted(unpackBatch(batch), request, putColumns(request))
@@ -64,7 +64,7 @@ export class TurnWriter implements ChangeWriter {
 
   async truncate(tables: readonly number[]): Promise<void> {
     for (const table of tables)
-      await this.#do(tableText(this.#table(table).table.table), () => this.#steps.clear(table))
+      await this.#do(tableText(changeTableAt(this.#request, table).table.table), () => this.#steps.clear(table))
   }
 
   commit({ statements }: Closing): Promise<'committed' | 'fenced'> {
@@ -86,12 +86,6 @@ export class TurnWriter implements ChangeWriter {
     await this.rollBack()
     this.#isDisposed = true
     await this.#steps.close()
-  }
-
-  #table(table: number): ChangeTable {
-    const found = this.#request.tables[table]
-    if (found === undefined) throw new Error(`this session was not opened for a table ${table}`)
-    return found
   }
 
   async #do<T>(where: string, body: () => Promise<T>): Promise<T> {

@@ -21,6 +21,17 @@ export async function costLines(
   return more > 0 ? [...lines, `the cost of triggers on ${more} smaller tables was not measured`] : lines
 }
 
+/** Text for a table without rows. */
+export function emptyText(name: string): string {
+  return `${name} has no rows, so the cost of triggers for writers was not measured`
+}
+
+/** Text for a table whose measurement failed. */
+export function unmeasuredText(name: string, error: unknown): string {
+  const reason = error instanceof Error ? error.message : String(error)
+  return `the cost of triggers on ${name} for writers could not be measured: ${reason}`
+}
+
 /** The upper median; 0 if there are no times. */
 export function medianOf(times: readonly number[]): number {
   return times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)] ?? 0

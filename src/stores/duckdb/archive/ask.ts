@@ -1,6 +1,6 @@
 /** Runs one statement of a `Desk`; its result is complete before the first row is returned. */
+import { otherCount } from '../session.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
-import { SluiceError } from '../../../shared/errors.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { toDuckdb } from '../sql-values.ts'
 import type { Desk } from './desk.ts'
@@ -14,9 +14,7 @@ export async function asked(
 ): Promise<readonly (readonly (string | null)[])[]> {
   const result = await interruptibleDuckdb(desk, signal, () => desk.connection.run(sql, parameters.map(toDuckdb)))
   const rows = await result.getRows()
-  if (rows.length !== result.rowCount) {
-    throw new SluiceError('INTERNAL', `DuckDB announced ${result.rowCount} rows and returned ${rows.length}`)
-  }
+  if (rows.length !== result.rowCount) throw otherCount(result.rowCount, rows.length)
   return rows.map((row) => row.map((value) => (value === null ? null : String(value))))
 }
 

@@ -14,7 +14,7 @@ import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { isDuckdbRowError } from '../errors.ts'
 import { fromTable } from './key-dialect.ts'
 import { duckdbSelection } from './select.ts'
-import { chunksOf } from '../session.ts'
+import { chunksOf, otherCount } from '../session.ts'
 import type { DuckdbCopySession } from './session.ts'
 
 type Present = Exclude<Cell, null>
@@ -72,7 +72,7 @@ export async function* duckdbRows(
   }
   if (rows <= MEMORY_ROWS) {
     const result = await selecting(() => '')
-    if (result.rowCount !== rows) throw missing(rows, result.rowCount)
+    if (result.rowCount !== rows) throw otherCount(rows, result.rowCount)
     for await (const chunk of chunksOf(result)) {
       yield reader.batch(chunk)
       await breathe()
@@ -96,7 +96,7 @@ export async function* duckdbRows(
         await breathe()
       }
     }
-    if (seen !== rows) throw missing(rows, seen)
+    if (seen !== rows) throw otherCount(rows, seen)
   } finally {
     await session.raw(`DROP TABLE IF EXISTS ${name}`).catch(() => undefined)
   }
@@ -111,10 +111,6 @@ function tried({ columns }: DuckdbRowQuery['request'], tail: string): string {
     ({ column }, i) => `WHEN ${quotedName(column.name)} IS NOT NULL AND ${values[i]} IS NULL THEN '${i}'`,
   )
   return `SELECT ${values.map((value) => `${value}, `).join('')}CASE ${places.join(' ')} END ${tail}`
-}
-
-function missing(promised: number, given: number): SluiceError {
-  return new SluiceError('INTERNAL', `DuckDB announced ${promised} rows and returned ${given}`)
 }
 
 const UNCONVERTIBLE = new SluiceError('VALUE_REFUSED', 'DuckDB cannot convert this value to text', {

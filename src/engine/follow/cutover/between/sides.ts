@@ -1,6 +1,5 @@
 /** Both databases of a cutover. The stream reads from `closes`; its ledger is in `opens`, to which writers move. */
 import { SluiceError } from '../../../../shared/errors.ts'
-import { redactUrl } from '../../../../shared/redact.ts'
 import type { CopyStore } from '../../../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../../../model/run/ledger-port.ts'
 import type { ChangeSource } from '../../../../model/follow/port.ts'
@@ -12,7 +11,7 @@ import { onSide } from '../../../copy/sides.ts'
 import type { StreamRow } from '../../../copy/ledger/stream-row.ts'
 import { StreamLedger } from '../../../copy/ledger/streams.ts'
 import { streamNamed, type NamedStream } from '../../../copy/ledger/stream-lookup.ts'
-import { knowsStream } from '../../stream/named-stream.ts'
+import { knowsStream, otherSourceError } from '../../stream/named-stream.ts'
 import { familyOf, type Family } from '../family.ts'
 import { refuseTriggerStream } from '../open-family.ts'
 import { CutoverLedger } from '../cutover-ledger.ts'
@@ -122,7 +121,7 @@ async function newestOf(
     // streamNamed also finds streams by run id. The run of a cutover has the id of the reverse stream, so the earlier
     // stream may be found: skip it.
     if (newest?.id !== family.newest) continue
-    if (newest.sourceIdentity !== closes.store.identity) throw another(newest, closes)
+    if (newest.sourceIdentity !== closes.store.identity) throw otherSourceError(newest, closes.store)
     return { closes, opens, family, stream: newest }
   }
   const message = `the ledger has a cutover to stream ${family.newest}, but no row of that stream`
@@ -162,12 +161,4 @@ async function namedIn(database: LedgerDatabase, id: string): Promise<StreamRow 
   if (own !== null) return own
   const before = (await readCutovers(database)).find((row) => row.isBetween && row.reverse === id)
   return before === undefined ? null : await streamNamed(database, before.stream)
-}
-
-function another({ id, source }: StreamRow, closes: CutoverDatabase): SluiceError {
-  return new SluiceError('PLAN_CHANGED', `stream ${id} reads from another database`, {
-    where: closes.store.label,
-    reason: `its source is ${redactUrl(source)}`,
-    hint: 'name that database with --from',
-  })
 }

@@ -16,7 +16,7 @@ import { SignOffLedger, type AnsweredSignOff } from '../../ledger/sign-offs.ts'
 import { StreamLedger } from '../../../copy/ledger/streams.ts'
 import type { StreamRow } from '../../../copy/ledger/stream-row.ts'
 import { streamTableNames } from '../../stream/requested-stream.ts'
-import { copyOfStream, knowsStream, sourceUrl, namedStream } from '../../stream/named-stream.ts'
+import { copyOfStream, knowsStream, sourceUrl, namedStream, otherSourceError } from '../../stream/named-stream.ts'
 import type { CopyOperation } from '../../../copy/operations/copy/declaration.ts'
 import { checkReport } from '../../../run/report-file.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
@@ -89,13 +89,7 @@ async function requestSignOff(operation: SignOffOperation, run: SignOffRun): Pro
   await refuseUnready(stream, database)
   const url = sourceUrl(stream, operation.from, { url: operation.to, identity: to.identity })
   await using from = await openSourceStore(url)
-  if (from.identity !== stream.sourceIdentity) {
-    throw new SluiceError('PLAN_CHANGED', `stream ${stream.id} reads from another database`, {
-      where: from.label,
-      reason: `its source is ${stream.source}`,
-      hint: 'name that database with --from',
-    })
-  }
+  if (from.identity !== stream.sourceIdentity) throw otherSourceError(stream, from)
   const copy = copyOfStream(stream, { from: url, to: operation.to }, {})
   const { scope } = await signOffScope(
     operation,

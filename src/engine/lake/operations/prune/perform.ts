@@ -16,7 +16,7 @@ import {
   type WritableCatalog,
 } from '../../catalog-session.ts'
 import { runLeaseHolder } from '../../../run/holder.ts'
-import { stoppedEnding, type TableError } from '../../../run/stopped-ending.ts'
+import { stoppedEnding, type TableError, tablesFailed } from '../../../run/stopped-ending.ts'
 import { knownTables, namedLakeTables, type ImportedTable } from '../../import/known-tables.ts'
 import { pathOfLocation } from '../../../../model/lake/lake-url.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
@@ -72,10 +72,7 @@ export async function performPrune(operation: PruneOperation, run: PruneRun): Pr
     const [first] = failures
     if (first === undefined) return { totals: all }
     if (tables.length === 1) return { totals: all, error: first.error }
-    const error = new SluiceError('TABLES_FAILED', `${failures.length} of ${tables.length} tables failed`, {
-      hint: 'correct the cause for each failed table, then run the same command again',
-    })
-    return { totals: all, error }
+    return { totals: all, error: tablesFailed(`${failures.length} of ${tables.length} tables failed`) }
   }
   return withWritableCatalog(url, run, names.length === 0 ? 'all tables' : names.join(', '), body, patient)
 }

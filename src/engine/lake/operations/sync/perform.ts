@@ -13,7 +13,7 @@ import {
 import { inWorkers } from '../../in-workers.ts'
 import { knownTables, namedLakeTables, type ImportedTable } from '../../import/known-tables.ts'
 import { logFolder, syncTable, reportCurrent, type ComparedImports, type Synced } from '../../import/sync-one.ts'
-import { stoppedEnding } from '../../../run/stopped-ending.ts'
+import { stoppedEnding, tablesFailed } from '../../../run/stopped-ending.ts'
 import { LogWatch } from '../../watch.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
 import type { sync, SyncOperation } from './declaration.ts'
@@ -210,10 +210,5 @@ function endOf(tables: readonly Named[], outcomes: Outcomes, alone: boolean, run
   if (alone || (first.kind === 'target' && first.code !== 'TARGET_BUSY')) return { totals, error: first }
   const refused = countOf(outcomes, 'refused')
   const more = refused > 0 ? `, ${refused} refused` : ''
-  return {
-    totals,
-    error: new SluiceError('TABLES_FAILED', `${countOf(outcomes, 'failed')} of ${tables.length} tables failed${more}`, {
-      hint: 'correct the cause for each failed table, then run the same command again',
-    }),
-  }
+  return { totals, error: tablesFailed(`${countOf(outcomes, 'failed')} of ${tables.length} tables failed${more}`) }
 }

@@ -1,4 +1,5 @@
 /** One session that applies changes, transaction by transaction. */
+import { changeTableAt } from '../../../common/apply/puts.ts'
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { ChangeBatch } from '../../../../model/copy/change.ts'
 import { batchRowCount, unpackBatch } from '../../../../model/copy/unpacked.ts'
@@ -101,7 +102,7 @@ class MysqlChangeWriter implements ChangeWriter {
   }
 
   apply(table: number, batch: ChangeBatch): Promise<Applied> {
-    return this.#do(tableText(this.#table(table).table.table), async () => {
+    return this.#do(tableText(changeTableAt(this.#request, table).table.table), async () => {
       if (batchRowCount(batch) === 0) return { lacking: [] }
       const { changes, shape } = await this.#known(table)
       this.#written.add(table)
@@ -112,7 +113,7 @@ class MysqlChangeWriter implements ChangeWriter {
   /** Uses DELETE, because TRUNCATE would commit the changes before it. */
   async truncate(tables: readonly number[]): Promise<void> {
     if (tables.length === 0) return
-    const requests = tables.map((table) => this.#table(table).table.table)
+    const requests = tables.map((table) => changeTableAt(this.#request, table).table.table)
     await this.#do(requests.map(tableText).join(', '), async () => {
       for (const table of requests) await this.#session.execute(`DELETE FROM ${mysqlTableSql(table)}`)
     })
@@ -124,7 +125,7 @@ class MysqlChangeWriter implements ChangeWriter {
 
   async commit(closing: Closing): Promise<'committed' | 'fenced'> {
     const outcome = await this.#do('', async () => {
-      const written = [...this.#written].map((place) => this.#table(place).table)
+      const written = [...this.#written].map((place) => changeTableAt(this.#request, place).table)
       const columns = await columnsInOrder(
         this.#session,
         written.map(({ table }) => table),
@@ -156,19 +157,13 @@ class MysqlChangeWriter implements ChangeWriter {
     this.#written.clear()
   }
 
-  #table(table: number): ChangeTable {
-    const found = this.#request.tables[table]
-    if (found === undefined) throw new Error(`this session was not opened for a table ${table}`)
-    return found
-  }
-
   /** Shape of a table, read from the dictionary at most a minute ago. */
   async #known(table: number): Promise<KnownTable> {
     const known = this.#tables[table] as KnownTable
     this.#current = known
     const now = performance.now()
     if (now - known.readAt < SHAPE_MS) return known
-    const request = this.#table(table)
+    const request = changeTableAt(this.#request, table)
     const shape = await soundMysqlShape(request, this.#session)
     if (shape.columnsMark !== known.shape.columnsMark) {
       throw new SluiceError('TARGET_BUSY', `${tableText(request.table.table)} was altered`, {

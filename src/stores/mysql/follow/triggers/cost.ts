@@ -3,7 +3,7 @@ import { tableText, type TableName } from '../../../../model/copy/column-type.ts
 import { SluiceError } from '../../../../shared/errors.ts'
 import { millisText } from '../../../../shared/figures.ts'
 import type { FollowedTable } from '../../../../model/follow/port.ts'
-import { costLines, costText, medianOf } from '../../../common/trigger-stream/cost-text.ts'
+import { costLines, costText, emptyText, medianOf, unmeasuredText } from '../../../common/trigger-stream/cost-text.ts'
 import { backquotedTable, mysqlTableSql, quoted } from '../../copy/names.ts'
 import { setMysqlLockWait } from '../../lock-wait.ts'
 import type { MysqlSession } from '../../session.ts'
@@ -41,7 +41,7 @@ async function costOf(session: MysqlSession, database: string, one: FollowedTabl
       `INSERT INTO ${mysqlTableSql(some)} (${list}) SELECT ${list} FROM ${mysqlTableSql(one.table.table)} LIMIT ${WRITES}`,
     )
     await session.command('COMMIT')
-    if (rows === 0) return `${name} has no rows, so the cost of triggers for writers was not measured`
+    if (rows === 0) return emptyText(name)
     const written = `INSERT INTO ${mysqlTableSql(scratch)} (${list}) SELECT ${list} FROM ${mysqlTableSql(some)}`
     const without = await median(session, written)
     const key = one.identity.flatMap((found) => columns.find((column) => column.name === found) ?? [])
@@ -54,8 +54,7 @@ async function costOf(session: MysqlSession, database: string, one: FollowedTabl
   } catch (error) {
     if (session.broken !== null) throw error
     if (error instanceof SluiceError && error.code === 'CONNECTION_LOST') throw error
-    const reason = error instanceof Error ? error.message : String(error)
-    return `the cost of triggers on ${name} for writers could not be measured: ${reason}`
+    return unmeasuredText(name, error)
   } finally {
     await session.rollBack()
     if (session.broken === null) await session.command(dropped).catch(() => undefined)

@@ -1,4 +1,5 @@
 /** Applies changes in transactions: small batches of a table by prepared statements, large ones by a staging table. */
+import { changeTableAt } from '../../../common/apply/puts.ts'
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { ChangeBatch } from '../../../../model/copy/change.ts'
 import { IS_DELETED, IS_NEW } from '../../../../model/copy/packed-rows.ts'
@@ -72,7 +73,7 @@ export class PostgresChangeWriter implements ChangeWriter {
   }
 
   apply(table: number, batch: ChangeBatch): Promise<Applied> {
-    const request = this.#table(table)
+    const request = changeTableAt(this.#request, table)
     return this.#do(tableText(request.table.table), async () => {
       if (batchRowCount(batch) === 0) return { lacking: [] }
       const known = await this.#known(table)
@@ -87,7 +88,7 @@ export class PostgresChangeWriter implements ChangeWriter {
 
   async truncate(tables: readonly number[]): Promise<void> {
     if (tables.length === 0) return
-    const names = tables.map((table) => tableText(this.#table(table).table.table)).join(', ')
+    const names = tables.map((table) => tableText(changeTableAt(this.#request, table).table.table)).join(', ')
     await this.#do(names, async () => {
       const from: string[] = []
       for (const table of tables) {
@@ -158,7 +159,7 @@ export class PostgresChangeWriter implements ChangeWriter {
     const wanted = [...this.#written].flatMap((table) => {
       const shape = this.#tables.get(table)?.shape
       if (shape === undefined) return []
-      const name = literal(tableSql(this.#table(table).table.table))
+      const name = literal(tableSql(changeTableAt(this.#request, table).table.table))
       const members = this.#firesKeys === true ? shape.members.map(({ oid }) => oid) : []
       const [names, oids] = [literal(arrayText(shape.names)), literal(arrayText(members))]
       return [`(${table}, ${shape.relation.oid}::oid, ${name}, ${names}::text[], ${oids}::oid[])`]
@@ -185,7 +186,7 @@ export class PostgresChangeWriter implements ChangeWriter {
    * keys that delete or change rows of other tables
    */
   async #checkChanged(table: number): Promise<void> {
-    const request = this.#table(table)
+    const request = changeTableAt(this.#request, table)
     const known = this.#tables.get(table)
     const relation = await findRelation(request.table.table, (sql) => this.#session.ask(sql))
     if (relation === null || relation.oid !== known?.shape.relation.oid) throw otherTable(request)
@@ -195,19 +196,13 @@ export class PostgresChangeWriter implements ChangeWriter {
     known.readAt = -Infinity
   }
 
-  #table(table: number): ChangeTable {
-    const found = this.#request.tables[table]
-    if (found === undefined) throw new Error(`this session was not opened for a table ${table}`)
-    return found
-  }
-
   /** A table with facts of the catalogs that are at most a minute old. */
   async #known(table: number): Promise<KnownTable> {
     const known = this.#tables.get(table)
     const now = performance.now()
     this.#current = known ?? null
     if (known !== undefined && now - known.readAt < SHAPE_MS) return known
-    const request = this.#table(table)
+    const request = changeTableAt(this.#request, table)
     this.#current = null
     this.#firesKeys ??= await this.#session.isTrue(FIRES_KEYS)
     const shape = await soundPostgresShape(request, this.#session, this.#settings.label)

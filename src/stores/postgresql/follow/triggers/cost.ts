@@ -3,7 +3,7 @@ import { tableText } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { millisText } from '../../../../shared/figures.ts'
 import type { FollowedTable } from '../../../../model/follow/port.ts'
-import { costText } from '../../../common/trigger-stream/cost-text.ts'
+import { costLines, costText, emptyText, medianOf, unmeasuredText } from '../../../common/trigger-stream/cost-text.ts'
 import { isConnectionLoss } from '../../server/server-errors.ts'
 import { quoteName } from '../../server/connect.ts'
 import { columnList, literal, tableSql } from '../../server/sql.ts'
@@ -13,24 +13,15 @@ import { makePostgresLog, makeSchema } from './log.ts'
 const WRITES = 200
 /** Trials of each kind of write; the median is reported, because other programs use the same machine. */
 const TRIALS = 5
-/** Maximum number of tables that are measured: the largest ones. */
-const MOST_TABLES = 8
 const SCHEMA = 'sluice_trial'
 
-/** @returns a line for each measured table, and one line for all other tables */
-export async function postgresTriggerCost(
+/** @returns as `costLines` */
+export function postgresTriggerCost(
   session: CopySession,
   tables: readonly FollowedTable[],
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  const largest = [...tables].toSorted((a, b) => Number(b.table.rows - a.table.rows))
-  const lines: string[] = []
-  for (const one of largest.slice(0, MOST_TABLES)) {
-    signal.throwIfAborted()
-    lines.push(await costOf(session, one))
-  }
-  const more = largest.length - MOST_TABLES
-  return more > 0 ? [...lines, `the cost of triggers on ${more} smaller tables was not measured`] : lines
+  return costLines(tables, signal, (one) => costOf(session, one))
 }
 
 async function costOf(session: CopySession, one: FollowedTable): Promise<string> {
@@ -44,7 +35,7 @@ async function costOf(session: CopySession, one: FollowedTable): Promise<string>
     const rows = await session.run(
       `INSERT INTO ${tableSql(scratch)} SELECT * FROM ${tableSql(one.table.table)} LIMIT ${WRITES}`,
     )
-    if (rows === 0) return `${name} has no rows, so the cost of triggers for writers was not measured`
+    if (rows === 0) return emptyText(name)
     await session.ask(
       `ALTER TABLE ${tableSql(scratch)} ADD PRIMARY KEY (${columnList(one.identity)}); ANALYZE ${tableSql(scratch)}`,
     )
@@ -54,8 +45,7 @@ async function costOf(session: CopySession, one: FollowedTable): Promise<string>
     return `${name}: a write of one row takes ${millisText(without / rows)}, ${costText('trigger', without / rows, noted / rows, millisText)}; measured with ${rows * TRIALS} writes of each kind to a copy of ${rows} rows`
   } catch (error) {
     if (error instanceof SluiceError || isConnectionLoss(error) || !session.alive) throw error
-    const reason = error instanceof Error ? error.message : String(error)
-    return `the cost of triggers on ${name} for writers could not be measured: ${reason}`
+    return unmeasuredText(name, error)
   } finally {
     await session.rollBack()
   }
@@ -82,5 +72,5 @@ async function median(
     const [to] = await session.ask('SELECT extract(epoch FROM pg_catalog.clock_timestamp())::numeric * 1000::numeric')
     if (trial > 0) taken.push(Number(to?.[0]) - Number(from?.[0]))
   }
-  return taken.toSorted((a, b) => a - b)[Math.floor(taken.length / 2)] ?? 0
+  return medianOf(taken)
 }

@@ -4,7 +4,7 @@ import Database from 'better-sqlite3'
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { breathe } from '../../../../shared/abort.ts'
 import type { FollowedTable } from '../../../../model/follow/port.ts'
-import { costLines, costText, medianOf } from '../../../common/trigger-stream/cost-text.ts'
+import { costLines, costText, emptyText, medianOf, unmeasuredText } from '../../../common/trigger-stream/cost-text.ts'
 import { quote } from '../../../common/sqlite-dialect/ddl.ts'
 import { sqliteColumns } from '../../copy/shape.ts'
 import { makeSqliteLog, makeProgress } from './log.ts'
@@ -33,7 +33,7 @@ function costOf(source: Database.Database, one: FollowedTable): string {
   const scratch = new Database(':memory:')
   try {
     const rows = copied(source, scratch, one)
-    if (rows === 0) return `${name} has no rows, so the cost of triggers for writers was not measured`
+    if (rows === 0) return emptyText(name)
     const without = median(scratch, one)
     const before = pages(scratch)
     scratch.exec('BEGIN')
@@ -47,8 +47,7 @@ function costOf(source: Database.Database, one: FollowedTable): string {
       `measured in memory with ${rows * TRIALS} writes of each kind to a copy of ${rows} rows`
     )
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    return `the cost of triggers on ${name} for writers could not be measured: ${reason}`
+    return unmeasuredText(name, error)
   } finally {
     scratch.close()
   }
