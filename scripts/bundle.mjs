@@ -61,7 +61,13 @@ async function bundle() {
     entryFileNames: '[name].js',
     // Two folders below the root, like src/shared/ and src/cli/, so that relative paths in them stay valid.
     chunkFileNames: 'chunks/[name]-[hash].js',
-    codeSplitting: { groups: [{ name: 'base', test: /[/\\]build[/\\]shared[/\\]/ }] },
+    // Small modules that most commands load: a file each would take longer than those that are not needed.
+    codeSplitting: {
+      groups: [
+        { name: 'base', test: /[/\\]build[/\\]shared[/\\]/ },
+        { name: 'model', test: /[/\\]build[/\\](?:model|render)[/\\]/ },
+      ],
+    },
   })
   await joined.close()
   const written = new Set(output.map(({ fileName }) => path.normalize(fileName)))

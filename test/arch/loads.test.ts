@@ -62,6 +62,13 @@ test('discover loads no DuckDB if commits or checksums have the counts', () => {
   expect(among(loaded, DUCKDB)).toEqual([])
 })
 
+test('a copy without a file of settings loads no YAML', () => {
+  const words = ['copy', '--from', 'sqlite:///none.db', '--to', 'sqlite:///none.db', '--table', 't']
+  const loaded = loadedBy([compiled('dist/cli/bin.js'), ...words])
+  expect(loaded.status, loaded.stderr).not.toBe(0)
+  expect(among(loaded, ['yaml', ...NETWORK, ...DUCKDB])).toEqual([])
+})
+
 test('with keys in the environment, the library that searches for keys is not loaded', () => {
   // No server listens on this port: the keys are determined before the first request.
   vi.stubEnv('AWS_ENDPOINT_URL', 'http://127.0.0.1:1')

@@ -18,9 +18,9 @@ import { readSettings, asScript, scriptTexts } from '../settings/flags.ts'
 import { operate, type Command, type RequestContext, type CommandTexts } from './command.ts'
 
 const copy: Command = {
-  request: (args, context) => {
+  request: async (args, context) => {
     const selected = readSelection(args, context)
-    const settings = readSettings(args)
+    const settings = await readSettings(args)
     const operation = asScript(operationOf(args, context, selected), settings, args, context.defaults)
     const hours = given('hours', readHours(args, context.defaults))
     if (hours.hours === undefined && givenText(args, 'zone') !== undefined)

@@ -1,11 +1,15 @@
 /** `--settings` and `--preset`: a copy with the settings of the parallel script for Cassandra. */
 import type { CopyOperation } from '../../engine/copy/operations/copy/declaration.ts'
 import type { ScriptOptions } from '../../engine/copy/operations/copy/option-types.ts'
-import { SCRIPT_PRESETS, type ScriptPreset, type ScriptSizes } from '../../model/copy/script-presets.ts'
+import {
+  MOST_SCRIPT_WORKERS,
+  SCRIPT_PRESETS,
+  type ScriptPreset,
+  type ScriptSizes,
+} from '../../model/copy/script-presets.ts'
 import { givenCount, givenText, type Arguments } from '../parse/arguments.ts'
 import type { CommandTexts } from '../commands/command.ts'
 import type { ConfigDefaults } from '../config/config.ts'
-import { readSettingsFile, SETTINGS } from './settings-file.ts'
 import { batchesByPartition } from '../../engine/run/systems.ts'
 
 /** Log file of the script, in the current folder. */
@@ -26,13 +30,15 @@ export type Settings = {
  * @returns null if neither flag is given
  * @throws SluiceError BAD_FLAG, BAD_CONFIG
  */
-export function readSettings(args: Arguments): Settings | null {
+export async function readSettings(args: Arguments): Promise<Settings | null> {
   const file = givenText(args, 'settings')
   const preset = givenText(args, 'preset')
   if (file === undefined && preset === undefined) return null
-  const read = file === undefined ? { values: {}, warnings: [] } : readSettingsFile(file)
+  // The library for YAML has 70 modules.
+  const read =
+    file === undefined ? { values: {}, warnings: [] } : (await import('./settings-file.ts')).readSettingsFile(file)
   const flags: Partial<Record<keyof ScriptSizes, number | undefined>> = {
-    workers: givenCount(args, 'workers', 1, SETTINGS['MAX_WORKERS']?.most),
+    workers: givenCount(args, 'workers', 1, MOST_SCRIPT_WORKERS),
     batchRows: givenCount(args, 'batch-rows', 1) ?? givenCount(args, 'batch-size', 1),
     pageRows: givenCount(args, 'page-rows', 1),
   }

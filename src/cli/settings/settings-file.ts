@@ -1,7 +1,7 @@
 /** `migrator_settings.yaml` of the parallel script for Cassandra. All keys are optional. */
 import { readFileSync } from 'node:fs'
 import { isAlias, isMap, isScalar, LineCounter, parseDocument, type Node, type Pair } from 'yaml'
-import type { ScriptSizes } from '../../model/copy/script-presets.ts'
+import { MOST_SCRIPT_WORKERS, type ScriptSizes } from '../../model/copy/script-presets.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { closest } from '../../shared/closest.ts'
 import { grouped } from '../../shared/figures.ts'
@@ -15,8 +15,8 @@ type Setting = {
   readonly most: number
 }
 
-export const SETTINGS: Readonly<Record<string, Setting>> = {
-  MAX_WORKERS: { name: 'workers', from: 1, to: 10, most: 64 },
+const SETTINGS: Readonly<Record<string, Setting>> = {
+  MAX_WORKERS: { name: 'workers', from: 1, to: 10, most: MOST_SCRIPT_WORKERS },
   // The protocol counts the statements of a batch in two bytes.
   BATCH_INSERT_SIZE: { name: 'batchRows', from: 10, to: 100, most: 65_535 },
   FETCH_BATCH_SIZE: { name: 'pageRows', from: 50, to: 500, most: 100_000 },

@@ -10,6 +10,9 @@ export type ScriptSizes = {
   readonly pageRows: number
 }
 
+/** Upper limit of its workers; the script reduces a larger number in its settings file. */
+export const MOST_SCRIPT_WORKERS = 64
+
 /** `medium` is the script's default. */
 export const SCRIPT_PRESETS = {
   small: { workers: 3, batchRows: 25, pageRows: 50 },
