@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { ALL } from '../support/backend.ts'
+import { ALL, firstAndToday } from '../support/backend.ts'
 import { copyOf, makePlace, missing, perform, type Place, type System } from '../support/copy-systems.ts'
 import { startProxy } from '../support/servers/proxy.ts'
 import { expectDone, startCopy, type Step } from './copy-kit.ts'
@@ -49,7 +49,7 @@ function pointsOf(system: System, steps: readonly Step[]): readonly Point[] {
   return system === 'sqlite' || system === 'postgresql' ? points : points.slice(0, 2)
 }
 
-describe.each(SYSTEMS)('into %s', (system) => {
+describe.each(firstAndToday(SYSTEMS))('into %s', (system) => {
   test(
     'a copy killed at every kind of step completes with another chunk size',
     { timeout: ALL ? 600_000 : 60_000 },

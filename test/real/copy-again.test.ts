@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Event } from '../../src/model/run/event.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
-import { ALL } from '../support/backend.ts'
+import { ALL, firstAndToday } from '../support/backend.ts'
 import { copyOf, makePlace, missing, perform, type Place, type Ran } from '../support/copy-systems.ts'
 
 let folder = ''
@@ -44,7 +44,7 @@ const PAIRS = [
     : []),
 ] as const
 
-describe.each(PAIRS)('%s to %s', (from, to) => {
+describe.each(firstAndToday(PAIRS))('%s to %s', (from, to) => {
   test('a finished copy is compared, repaired and proved again', { timeout: 60_000 }, async (context) => {
     for (const system of [from, to]) {
       const why = await missing(system)

@@ -43,7 +43,7 @@ export const LONG = [
   'test/real/compare.test.ts',
 ]
 
-/** Besides those: run on PostgreSQL in CI, and on DuckDB and MySQL with SLUICE_TEST_ALL. */
+/** Besides those: run on PostgreSQL in CI every third day, and on DuckDB and MySQL with SLUICE_TEST_ALL. */
 export const LONGER = [
   'test/real/compare-rows.test.ts',
   'test/fault/sync-kill.test.ts',

@@ -22,6 +22,18 @@ export function someOf<T>(cases: readonly T[], every: number): readonly T[] {
   return ALL ? cases : cases.filter((_, i) => i % every === 0)
 }
 
+/** Days since 1970. CI says it, so that one run has one day. */
+const DAY = Number(process.env['SLUICE_TEST_DAY'] ?? Math.floor(Date.now() / 86_400_000))
+
+/**
+ * Of slow cases that differ in the system only, while the tested code is shared: the first, and each day another one of
+ * the others. All of them with `SLUICE_TEST_CI=all` and with `SLUICE_TEST_ALL`.
+ */
+export function firstAndToday<T>(cases: readonly T[]): readonly T[] {
+  if (ALL || process.env['SLUICE_TEST_CI'] === 'all') return cases
+  return cases.filter((_, i) => i === 0 || i === 1 + (DAY % (cases.length - 1)))
+}
+
 /** SQLite runs all cases; every other backend runs another share of them. */
 const SHARES: Readonly<Record<SqlDialect, number>> = { sqlite: 0, postgresql: 0, mysql: 1, duckdb: 2 }
 
