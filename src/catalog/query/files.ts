@@ -1,4 +1,5 @@
 /** Active files of a version. One range predicate selects them at every version, without a replay. */
+import type { Candidates } from '../ranges/candidates.ts'
 import type { SqlReader, SqlRow } from '../../model/run/sql-port.ts'
 import { keyHash } from '../../shared/hash.ts'
 import { canonicalPath } from '../../delta/paths.ts'
@@ -71,20 +72,12 @@ export async function filesByNumber(
   return files
 }
 
-/** Numbers of files that may match, and which files they cover: the result of `candidateFiles`. */
-export type Numbered = {
-  readonly numbers: readonly number[]
-  readonly builtTo: number
-  readonly builtVersion: number
-  readonly restFrom: number
-}
-
 /** Active files with these numbers, in pages; without files added after `builtVersion` (see `uncoveredFiles`). */
 export async function* numberedFiles(
   reader: SqlReader,
   tableId: string,
   version: number,
-  { numbers, builtVersion }: Numbered,
+  { numbers, builtVersion }: Candidates,
 ): AsyncGenerator<readonly FileRecord[]> {
   const upTo = Math.min(version, builtVersion)
   for (const { some: ids, marks } of inLists(numbers, IDS_A_STATEMENT)) {
@@ -101,7 +94,7 @@ export async function* uncoveredFiles(
   reader: SqlReader,
   tableId: string,
   version: number,
-  { builtTo, builtVersion, restFrom }: Numbered,
+  { builtTo, builtVersion, restFrom }: Candidates,
 ): AsyncGenerator<readonly FileRecord[]> {
   if (restFrom === Number.MAX_SAFE_INTEGER) return
   const sql = `SELECT ${COLUMNS} FROM delta_files WHERE table_id = ? AND file_no >= ? AND (file_no > ? OR added_version > ?) AND ${ACTIVE}

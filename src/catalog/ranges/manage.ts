@@ -1,14 +1,9 @@
 /** Adds and removes columns that have ranges. */
 import { isoTime } from '../../shared/clock.ts'
 import type { SqlDatabase, SqlTransaction } from '../../model/run/sql-port.ts'
-import type { RangeClass } from './classes.ts'
 import { columnOf, rangeColumns, type RangeColumn } from './columns.ts'
 
-export type WantedColumn = {
-  readonly name: string
-  readonly physicalPath: readonly string[]
-  readonly kind: RangeClass
-}
+export type WantedColumn = Pick<RangeColumn, 'name' | 'physicalPath' | 'kind'>
 
 /** Requests ranges for columns; `extendRanges` builds them. Columns that already have ranges stay unchanged. */
 export async function addRangeColumns(

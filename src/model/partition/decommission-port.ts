@@ -2,6 +2,7 @@
  * What a store offers to retire the old table after a cutover: the findings that prevent removal, and its steps. Each
  * step is one transaction with its ledger row.
  */
+import type { LockLimits } from './maintenance-port.ts'
 import type { DecommissionFindingEvent } from './events.ts'
 import type { TableName } from '../copy/column-type.ts'
 import type { Digest } from '../copy/rows.ts'
@@ -40,15 +41,8 @@ export type OldTableState = OldTable & {
   readonly findings: readonly DecommissionFinding[]
 }
 
-export type DecommissionStep = OldTable & {
-  /** Returns a row while the step is allowed. */
-  readonly guard: Statement
-  /** Lock timeout of one try, ms; all other sessions wait behind it. */
-  readonly lockTimeoutMs: number
-  /** Total time without the lock before giving up, ms. */
-  readonly retryLimitMs: number
-  readonly signal: AbortSignal
-}
+/** @property guard returns a row while the step is allowed */
+export type DecommissionStep = OldTable & LockLimits & { readonly guard: Statement }
 
 /** Digest of a table's rows at their last copy. */
 export type KnownRows = { readonly columns: readonly ReadColumn[]; readonly digest: Digest }

@@ -52,15 +52,18 @@ export type NewPartition = {
  */
 export type MakeStep = 'making' | 'logging' | 'copying' | 'following' | 'switching'
 
-export type MakeRequest = {
+export type LockLimits = {
+  /** Lock timeout of one try, ms; all other sessions wait behind it. */
+  readonly lockTimeoutMs: number
+  /** Retry limit: longest total time of the tries that fail, ms. */
+  readonly retryLimitMs: number
+  readonly signal: AbortSignal
+}
+
+export type MakeRequest = LockLimits & {
   readonly table: RangedTable
   /** Partitions to create, sorted by lower bound, without overlaps with each other or with partitions of `table`. */
   readonly partitions: readonly NewPartition[]
-  /** Lock timeout of a statement, ms; sessions behind it wait as long. */
-  readonly lockTimeoutMs: number
-  /** Total time without the required locks before giving up, ms. */
-  readonly retryLimitMs: number
-  readonly signal: AbortSignal
   /** After it fires, no step begins and no wait continues: new tables that are not attached by then are removed. */
   readonly stop?: AbortSignal
   readonly onStep?: (step: MakeStep, rows: bigint, total: bigint | null) => void

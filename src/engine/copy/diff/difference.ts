@@ -1,4 +1,5 @@
 /** One row that differs between the two sides. */
+import type { DifferenceEvent } from '../../../model/run/answer-events.ts'
 import { bytesText } from '../../../model/copy/bytes-text.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
@@ -11,11 +12,7 @@ export type RowDifference = {
   readonly key: RowKey
   readonly kind: 'missing' | 'extra' | 'different'
   /** Differing columns, under the source's column names. */
-  readonly columns: readonly {
-    readonly column: string
-    readonly source: string | null
-    readonly target: string | null
-  }[]
+  readonly columns: NonNullable<DifferenceEvent['columns']>
   /** Columns that the target wrote later than the source. */
   readonly newer?: readonly string[]
   /** Why a side cannot be queried by this key; the current state of the row is then unknown. */

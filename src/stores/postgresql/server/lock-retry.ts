@@ -2,6 +2,7 @@
  * Transactions that lock tables in constant use. A queued lock request blocks all sessions behind it, so each try has
  * a short lock timeout. The pauses between tries grow.
  */
+import type { LockLimits } from '../../../model/partition/maintenance-port.ts'
 import { restUnder, throwIfAborted } from '../../../shared/abort.ts'
 import { isPostgresBusy, type KnownTable } from './locks.ts'
 import { sqlStateOf } from './server-errors.ts'
@@ -23,14 +24,6 @@ const FROZEN_MS = 5000
 export type WantedLock = {
   readonly table: KnownTable
   readonly mode: 'SHARE UPDATE EXCLUSIVE' | 'SHARE ROW EXCLUSIVE' | 'ACCESS EXCLUSIVE'
-}
-
-export type LockRetryLimits = {
-  /** Longest time that other sessions wait for a transaction, ms; lock waits get only a part of it. */
-  readonly lockTimeoutMs: number
-  /** Retry limit: longest total time of the tries that fail, ms. */
-  readonly retryLimitMs: number
-  readonly signal: AbortSignal
 }
 
 /** True if another session held a lock or changed the same rows: a retry may succeed. */
@@ -63,14 +56,14 @@ export async function inTransaction<T>(
   }
 }
 
-/** Runs transactions that need locks, within `LockRetryLimits`. */
+/** Runs transactions that need locks, within `LockLimits`. */
 export class LockRetry {
   readonly #session: CopySession
-  readonly #limits: LockRetryLimits
+  readonly #limits: LockLimits
   #longestMs = 0
   #tries = 0
 
-  constructor(session: CopySession, limits: LockRetryLimits) {
+  constructor(session: CopySession, limits: LockLimits) {
     this.#session = session
     this.#limits = limits
   }

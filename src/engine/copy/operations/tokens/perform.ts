@@ -1,6 +1,7 @@
 /** `tokens`: how the rows and bytes of a table are distributed over its token ring. */
 import { tableText, type TableSpec } from '../../../../model/copy/column-type.ts'
 import {
+  type RingCount,
   rangeFraction,
   skewOf,
   type RingPart,
@@ -124,11 +125,7 @@ function report(table: string, { partitioner, parts, hosts, fullest }: RingDistr
   return all.rows
 }
 
-function sumOf(parts: readonly { readonly rows: number; readonly partitions: number; readonly bytes: number }[]): {
-  readonly rows: number
-  readonly partitions: number
-  readonly bytes: number
-} {
+function sumOf(parts: readonly RingCount[]): RingCount {
   let [rows, partitions, bytes] = [0, 0, 0]
   for (const part of parts) {
     rows += part.rows
