@@ -63,7 +63,10 @@ export const LIGHT = [
   'test/unit/**/*.test.ts',
   'test/arch/**/*.test.ts',
   'test/property/**/*.test.ts',
-  'test/cli/{copy-render,ctl,current,demo,docs,main,mode,parse,redact,render,setup-commands}.test.ts',
+  'test/cli/{cdm-lines,copy-render,ctl,current,decommission-lines,demo,docs,examples,follow-lines,followed-rows}.test.ts',
+  'test/cli/{hints,in-place-lines,main,mode,parse,partition-plan-lines,partition-render,prompt,queue-words}.test.ts',
+  'test/cli/{redact,removal,render,setup-commands}.test.ts',
+  'test/tui/{archive-fold,copy-fold,copy-objects,draw,help-keys,keymap,palette,run-view}.test.ts',
 ]
 
 /** Each run of CI has these; `npm test` reports that they were left out. */
