@@ -20,7 +20,7 @@ import {
 import { ALL } from '../support/backend.ts'
 import type { Observer } from '../support/archive-observer.ts'
 import { makePlace, missing, perform, type System } from '../support/copy-systems.ts'
-import { startArchiver, type ArchiverOptions } from './archive-kit.ts'
+import { startArchiver, type ArchiverEnd, type ArchiverOptions } from './archive-kit.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
 
 let folder = ''
@@ -121,13 +121,20 @@ async function whole({ observer, archived }: History, where: string): Promise<vo
   expect((await countedBy(query)).counted, where).toBe(countOf(observer.expected))
 }
 
+/** What is not killed needs no process of its own. */
+async function ran(operation: Operation, options: ArchiverOptions): Promise<Pick<ArchiverEnd, 'finished' | 'signal'>> {
+  const isKilled = options.at !== undefined || options.step !== undefined
+  if (isKilled) return await startArchiver(operation, { ...options, rows: 30 }).ended
+  return { finished: (await perform(operation)).finished, signal: null }
+}
+
 async function killed(
   history: History,
   operation: Operation,
   options: ArchiverOptions,
   where: string,
 ): Promise<boolean> {
-  const { result, problems } = await history.observer.watch(startArchiver(operation, { ...options, rows: 30 }).ended)
+  const { result, problems } = await history.observer.watch(ran(operation, options))
   expect(problems, where).toEqual([])
   await whole(history, where)
   if (result.signal === 'SIGKILL') return true
