@@ -7,7 +7,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Operation } from '../../src/app/operations/list.ts'
-import { commandsOf, countedBy, countOf, makeBookings, observe, type Archived } from '../support/archive-places.ts'
+import {
+  commandsOf,
+  countedBy,
+  countOf,
+  makeBookings,
+  observe,
+  TABLE,
+  type Archived,
+} from '../support/archive-places.ts'
 import type { Observer } from '../support/archive-observer.ts'
 import { ALL } from '../support/backend.ts'
 import { POSTGRES_OWN } from '../support/servers/postgresql.ts'
@@ -138,4 +146,39 @@ describe.skipIf(!POSTGRES_OWN)('a detached partition with changed rows', () => {
       await isSound(archived, observer, 'again')
     },
   )
+
+  test.each([
+    ['drop', 'COMMIT state DROPPED'],
+    ['restore', 'COMMIT state RESTORED'],
+  ] as const)('a %s that is frozen before %s does not keep others out', { timeout: 240_000 }, async (what, at) => {
+    const archived = await fresh()
+    const { place } = archived
+    // To drop a table, or to attach one, also locks what its foreign keys refer to; to attach one, the default partition.
+    await place.sql(
+      'CREATE TABLE kinds (id bigint PRIMARY KEY)',
+      'INSERT INTO kinds SELECT id FROM bookings',
+      'ALTER TABLE bookings ADD FOREIGN KEY (id) REFERENCES kinds',
+      'CREATE TABLE bookings_rest PARTITION OF bookings DEFAULT',
+    )
+    await using observer = await observe(archived)
+    expect((await perform(runOf(archived))).finished).toMatchObject({ exitCode: 0 })
+    const dropOne: Operation = Object.assign(runOf(archived), { drop: true, confirm: TABLE })
+    if (what === 'restore') expect((await perform(dropOne)).finished).toMatchObject({ exitCode: 0 })
+    const operation =
+      what === 'drop' ? dropOne : ({ ...commandsOf(archived).restore, partitions: [LABEL] } as Operation)
+    const archiver = startArchiver(operation, { at, when: 'frozen' })
+    await untilStill(archiver)
+    await place.sql(
+      "SET lock_timeout = '20s'",
+      'INSERT INTO kinds VALUES (900)',
+      "INSERT INTO bookings VALUES (900, '2150-01-01', 'new', 1)",
+      "DELETE FROM bookings WHERE at = '2150-01-01'",
+    )
+    await isSound(archived, observer, 'frozen')
+    archiver.process.kill('SIGCONT')
+    // A restore ends without its session, and the same command continues it.
+    await archiver.ended
+    expect((await perform(operation)).finished).toMatchObject({ exitCode: 0 })
+    await isSound(archived, observer, 'at the end')
+  })
 })

@@ -140,7 +140,10 @@ export class Steps implements AsyncDisposable {
     body: () => Promise<StepBodyEnd>,
   ): Promise<StepEnd> {
     const end = await underSignal(session, signal, async () => {
-      await session.begin('ISOLATION LEVEL READ COMMITTED READ WRITE', `SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`)
+      await session.begin(
+        'ISOLATION LEVEL READ COMMITTED READ WRITE',
+        `SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}; SET LOCAL idle_in_transaction_session_timeout = ${FROZEN_MS}`,
+      )
       const { sql, parameters } = closing.guard
       return (await session.all(sql, parameters)).length === 0 ? 'fenced' : body()
     })
