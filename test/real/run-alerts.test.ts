@@ -111,11 +111,18 @@ test('the command gets the table that failed, or the one that was requested', as
   const alert = { ...of('failed'), command: `echo "$SLUICE_ALERT_STATE $SLUICE_ALERT_TABLE" >> '${said}'` }
   const catalog = `sqlite:///${join(folder.path, 'two.db')}`
   expect((await run({ ...batchOf(lake, catalog), alert } as Operation)).alerts).toEqual(['failed raised'])
+  renameSync(join(lake, 'broken'), join(lake, 'good', 'broken'))
+  await run({ ...batchOf(lake, `sqlite:///${join(folder.path, 'nested.db')}`), recursive: true, alert } as Operation)
   const none = join(folder.path, 'none')
   expect((await run(fsckOf(none, { alert }))).alerts).toEqual(['failed raised'])
   writeLog(none, [[PROTOCOL, METADATA]])
   expect((await run(fsckOf(none, { alert }))).alerts).toEqual(['failed cleared'])
-  expect(readFileSync(said, 'utf8').trim().split('\n')).toEqual(['raised broken', `raised ${none}`, `cleared ${none}`])
+  expect(readFileSync(said, 'utf8').trim().split('\n')).toEqual([
+    'raised broken',
+    `raised ${join(lake, 'good', 'broken')}`,
+    `raised ${none}`,
+    `cleared ${none}`,
+  ])
 })
 
 test('an alert whose program is killed during the send is sent again after a minute, with the same id', async () => {

@@ -1,6 +1,6 @@
 /** Identity and text of an alert's subject, for the memory and for users. Contains no password. */
 import { existsSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { isAbsolute, resolve } from 'node:path'
 import type { AlertKey } from '../../model/run/alert.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import { workingFolder } from '../../shared/working-folder.ts'
@@ -74,7 +74,8 @@ export function alertKeyBefore(operation: Operation, cause: AlertKey['cause'], t
   })
   const whole = table === '' ? subjectsOf(operation).map((name) => subjectPlace(operation, name)) : []
   const scope = JSON.stringify([operation.kind, ...stores, ...how, ...whole])
-  return { scope, cause, table: subjectPlace(operation, table) }
+  const family = familyOf(operation)
+  return { scope, cause, table: family === null || table === '' ? table : placeOf(table, family) }
 }
 
 function without(fields: readonly string[], value: unknown): unknown {
@@ -93,10 +94,19 @@ function fieldText(field: string, value: unknown): string {
   return JSON.stringify(value, (_key, part: unknown) => (typeof part === 'string' ? redactUrl(part) : part))
 }
 
-/** A table's name for users. Paths are made absolute: a relative path means a different table in each folder. */
+/**
+ * A table's name for users. Paths are made absolute: a relative path means a different table in each folder. That of a
+ * table which the command does not name begins at its lake.
+ */
 export function subjectPlace(operation: Operation, name: string): string {
   const family = familyOf(operation)
-  return family === null || name === '' ? name : placeOf(name, family)
+  if (family === null || name === '') return name
+  const [lake, ...more] = subjectsOf(operation)
+  const isInside = PATHS.has(family) && lake !== undefined && more.length === 0 && name !== lake
+  if (!isInside || !/[/\\]/.test(name) || isAbsolute(name) || IS_URL.test(name)) return placeOf(name, family)
+  return IS_URL.test(lake)
+    ? `${redactUrl(lake).replace(/\/$/, '')}/${name}`
+    : resolve(workingFolder() ?? '', lake, name)
 }
 
 /**
