@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import type { PartitionAlarmEvent, PartitionEvent } from '../../src/model/partition/events.ts'
 import { pictureText } from '../../src/tui/draw/line.ts'
-import { linesFromNow, timelinePicture } from '../../src/tui/screens/tables/timeline.ts'
+import { linesFromNow, drawTimeline } from '../../src/tui/screens/tables/timeline.ts'
 
 const day = (n: number, state: PartitionEvent['state']): PartitionEvent => ({
   type: 'partition',
@@ -25,7 +25,7 @@ describe('a timeline', () => {
   test('opens at its alarms if there are any', () => {
     const shown = { table, partitions: days, alarms: [alarm], expired: [], error: null }
     expect(linesFromNow(shown)).toBeNull()
-    const [title, ...lines] = pictureText(timelinePicture(shown, 100, true))
+    const [title, ...lines] = pictureText(drawTimeline(shown, 100, true))
     expect(title).toBe('partitions by at · 1 alarm')
     const at = (text: string): number => lines.findIndex((one) => one.includes(text))
     expect(at('a gap')).toBeGreaterThan(0)

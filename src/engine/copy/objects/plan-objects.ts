@@ -52,7 +52,7 @@ export type ObjectPlans = ReadonlyMap<string, readonly PlannedObject[]>
 export type SplitPlans = { readonly requested: ObjectPlans; readonly others: ObjectPlans }
 
 /** Objects of a planned table on both sides. @property plan of the table */
-export type ListedTable = {
+export type TableObjects = {
   readonly plan: TablePlan
   readonly inSource: readonly SchemaObject[]
   readonly inTarget: readonly SchemaObject[]
@@ -66,7 +66,7 @@ export async function listObjects(
   { from, to, tables }: PlannedCopy,
   always: boolean,
   signal: AbortSignal,
-): Promise<ReadonlyMap<string, ListedTable>> {
+): Promise<ReadonlyMap<string, TableObjects>> {
   const plans = tables.flatMap(({ plan }) => (plan === null ? [] : [plan]))
   const [sources, targets] = [plans.map(({ source }) => source), plans.map(({ target }) => target)]
   const inSource = await onSide('source', () => from.objects().list(sources, signal))
@@ -92,7 +92,7 @@ export async function planObjects(
 /** `planObjects` for objects that are listed already. */
 export async function planListed(
   { from, to }: PlannedCopy,
-  listed: ReadonlyMap<string, ListedTable>,
+  listed: ReadonlyMap<string, TableObjects>,
   options: readonly ObjectOptions[],
   signal: AbortSignal,
 ): Promise<SplitPlans> {

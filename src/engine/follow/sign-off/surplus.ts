@@ -4,14 +4,14 @@ import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import { isPlainIndex, OBJECT_WORDS, signatureOf, type SchemaObject } from '../../../model/copy/schema-object.ts'
 import type { SignOffCheck } from '../../../model/follow/sign-off.ts'
-import { equalKeys, type ListedTable, type SplitPlans } from '../../copy/objects/plan-objects.ts'
+import { equalKeys, type TableObjects, type SplitPlans } from '../../copy/objects/plan-objects.ts'
 import type { PlannedCopy } from '../../copy/plan/plan-copy.ts'
 
 /** @param tables that are signed off @param listed, objects of all tables of the stream @returns one check per table */
 export function surplusChecks(
   to: CopyStore,
   tables: PlannedCopy['tables'],
-  listed: ReadonlyMap<string, ListedTable>,
+  listed: ReadonlyMap<string, TableObjects>,
   objects: SplitPlans,
 ): readonly SignOffCheck[] {
   const surplus = surplusObjects(to, listed, objects)
@@ -57,7 +57,7 @@ type Surplus = { readonly certain: readonly SchemaObject[]; readonly uncertain: 
  */
 function surplusObjects(
   to: CopyStore,
-  listed: ReadonlyMap<string, ListedTable>,
+  listed: ReadonlyMap<string, TableObjects>,
   { requested, others }: SplitPlans,
 ): ReadonlyMap<string, Surplus> {
   const surplus = new Map<string, Surplus>()

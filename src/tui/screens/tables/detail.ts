@@ -11,9 +11,9 @@ import { featuresTab, partitionsTab, schemaTab } from './tab-lists.ts'
 import { overviewLines } from './overview.ts'
 import { relationColumns, relationFacts } from './relations.ts'
 import { storeFacts } from './store-lines.ts'
-import { ringPicture } from './ring.ts'
+import { drawRing } from './ring.ts'
 import { lifecycleLines } from './lifecycle.ts'
-import { timelinePicture } from './timeline.ts'
+import { drawTimeline } from './timeline.ts'
 import { tabStrip } from '../../views/tab-strip.ts'
 
 const TITLES: Readonly<Record<Tab, string>> = {
@@ -78,11 +78,11 @@ export function detailPane(state: State, cells: number): Line[] {
     const timeline = state.timelines.get(row.key)
     const phases = state.lifecycles.get(row.key)
     const picture = [
-      ...(ring === undefined ? [] : [[], ...titledLines((wide) => ringPicture(ring, wide, state.ascii), cells)]),
+      ...(ring === undefined ? [] : [[], ...titledLines((wide) => drawRing(ring, wide, state.ascii), cells)]),
       ...(phases === undefined ? [] : [[], ...lifecycleLines(phases, cells)]),
       ...(timeline === undefined
         ? []
-        : [[], ...titledLines((wide) => timelinePicture(timeline, wide, state.ascii), cells)]),
+        : [[], ...titledLines((wide) => drawTimeline(timeline, wide, state.ascii), cells)]),
     ]
     return block(
       [...relationFacts(row.relation, cells), ...picture, ...relationColumns(row.relation, cells)],

@@ -10,8 +10,8 @@ import type { State } from '../../state/state.ts'
 import type { Store } from '../../state/store.ts'
 import { cursorRow } from './tables-list.ts'
 import { pictureText } from '../../draw/line.ts'
-import { ringPicture } from './ring.ts'
-import { linesFromNow, timelinePicture } from './timeline.ts'
+import { drawRing } from './ring.ts'
+import { linesFromNow, drawTimeline } from './timeline.ts'
 import { archivedOf, partitionsJob, tokensJob, type TuiJob } from '../../session/operations.ts'
 
 /** Cells that the frame of a dialog takes. */
@@ -58,7 +58,7 @@ export const RING_PICTURES: PictureKind = {
   waiting: (key) => ({ type: 'ring-reading', key }),
   text: ({ rings, ascii }, key, cells) => {
     const shown = rings.get(key)
-    return shown === undefined ? null : pictureText(ringPicture(shown, cells, ascii))
+    return shown === undefined ? null : pictureText(drawRing(shown, cells, ascii))
   },
 }
 
@@ -85,7 +85,7 @@ export const TIMELINES: PictureKind = {
   waiting: (key) => ({ type: 'timeline-reading', key }),
   text: ({ timelines, ascii }, key, cells) => {
     const shown = timelines.get(key)
-    return shown === undefined ? null : pictureText(timelinePicture(shown, cells, ascii))
+    return shown === undefined ? null : pictureText(drawTimeline(shown, cells, ascii))
   },
   last: ({ timelines }, key) => {
     const shown = timelines.get(key)

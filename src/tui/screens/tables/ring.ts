@@ -25,7 +25,7 @@ function widths(cells: number): { readonly token: number; readonly size: number;
 const about = (exact: boolean, n: number): string => `${exact ? '' : '~'}${shownCount(n)}`
 
 /** The ring in lines of `cells` cells. */
-export function ringPicture(shown: RingShown, cells: number, ascii: boolean): Picture {
+export function drawRing(shown: RingShown, cells: number, ascii: boolean): Picture {
   const { ring, parts, hosts, error } = shown
   if (error !== null) return ['ring', line(clean(`${error.code} ${error.message}`), 'bad')]
   if (ring === null) return ['ring', line('reading some of it …', 'muted')]

@@ -27,7 +27,7 @@ const TONES: Readonly<Partial<Record<PartitionState, Tone>>> = {
 }
 
 /** The time line in lines of `cells` cells. */
-export function timelinePicture(shown: TimelineShown, cells: number, ascii: boolean): Picture {
+export function drawTimeline(shown: TimelineShown, cells: number, ascii: boolean): Picture {
   const { table, partitions, alarms, error } = shown
   if (error !== null) return ['partitions', line(cutEnd(clean(`${error.code} ${error.message}`), cells), 'bad')]
   if (table === null) return ['partitions', line('reading partitions …', 'muted')]
