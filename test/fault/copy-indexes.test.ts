@@ -101,7 +101,8 @@ test.for(['postgresql', 'mysql'] as const)(
 
 test.for(['postgresql', 'mysql'] as const)(
   '%s: a session that holds the lock of an index, but does not create it, is reported',
-  { timeout: 120_000 },
+  // Both wait for half a minute.
+  { timeout: 120_000, concurrent: true },
   async (system, { skip }) => {
     const why = await missing(system)
     skip(why !== '', why)
