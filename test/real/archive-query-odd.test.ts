@@ -174,7 +174,7 @@ describe.each(KEYS)('a detached row of %s whose key has another spelling, %s', (
       message: expect.stringMatching(/^\S*codes cannot be queried: its key may treat a1 and A1 as equal$/) as string,
     })
     // A condition that excludes the archived period needs no comparison.
-    const hot = { ...asked, query: `SELECT code FROM codes WHERE "at" > '2089-01-01'` } as const
+    const hot = { ...asked, query: `SELECT code FROM codes WHERE codes."at" > '2089-01-01'` } as const
     expect((await countedBy(hot)).counted).toBe('z')
     await place.sql("UPDATE codes SET code = 'a1' WHERE code = 'A1'")
     expect((await countedBy(asked)).counted).toBe('B 1; a1; b1; c1; z')

@@ -15,6 +15,10 @@ export type ExpressionRules = {
   readonly others: readonly OtherExpression[]
   /** Columns that are refused where they become texts. */
   readonly texts: readonly OtherText[]
+  /** Calls that are computed as in the source. Other calls of these names are refused. */
+  readonly same: SameCalls
+  /** Matches other names of functions that DuckDB and the source have: calls of them are refused. */
+  readonly own: string
 }
 
 /**
@@ -50,40 +54,92 @@ export type OtherExpression = {
 }
 
 /**
- * Test of the arguments of a call. `text`: the first is a text. `fraction`: one is a number that may have a fraction.
- * `real`: the first is a floating point number, and the statement reads a column of such numbers. `decimal`: one is a
- * decimal that was computed without a constant such as 1.0. `negative`: the second is a constant below 0. `outside`:
- * it is 0 or below -1, or the third is below 0. `moment`: one is a date or time, and none an interval. `boolean`: one
- * is a boolean. `float`: one is a number of single precision; `mixed`: and another is converted to it; `widened`: one
- * is converted to double. `quotient`: it is none of floating point numbers, and may have more than 4 digits more than
- * its dividend. A number: there are so many arguments. `rounded`: the cast of a constant text drops digits behind the
- * point. `constant`: the first is a constant text that matches. `RegExp`: the first text may match it; `second`: the
- * second is a text that may. `not`: the first has none of these types, named as in DuckDB. `notFrom`: the first is not
- * the result of this function.
+ * Test of the arguments of a call. A `RegExp` matches their signature (see `SameCalls`). `real`: the first is a
+ * floating point number, and the statement reads a column of such numbers. `decimal`: one is a decimal that was
+ * computed without a constant such as 1.0. `computed`: one is a decimal of `+`, `-` or `*`. `mixed`: one is a
+ * FLOAT, and another is converted to it; `widened`: one is converted to double. `quotient`: it is none of floating
+ * point numbers, and may have more than 4 digits more than its dividend. `rounded`: the cast of a constant text
+ * drops digits behind the point. `long`: a BIGINT is converted to double, and no other is a constant below 2^53.
+ * `literals`: all are texts without a column, and one is a constant with letters or blanks. `boolean`: one is a
+ * boolean. `truncated`: it is a timestamp, and the statement cuts dates by date_trunc. `typed`: one is a text that
+ * becomes a number, and not a constant beside a column. `nullable`: one behind the first may be NULL.
  */
 export type ArgumentTest =
-  | 'text'
-  | 'fraction'
+  | RegExp
   | 'real'
   | 'decimal'
-  | 'negative'
-  | 'outside'
-  | 'moment'
-  | 'boolean'
-  | 'float'
+  | 'computed'
   | 'mixed'
   | 'widened'
   | 'quotient'
   | 'rounded'
-  | number
-  | RegExp
-  | { readonly second: RegExp }
-  | { readonly constant: RegExp }
-  | { readonly not: readonly string[] }
-  | { readonly notFrom: string }
+  | 'long'
+  | 'literals'
+  | 'boolean'
+  | 'truncated'
+  | 'typed'
+  | 'nullable'
 
-/** Types whose values all systems write as the same texts; `NULL` is that of NULL itself. */
-export const SAME_TEXTS = ['NULL', 'VARCHAR', 'TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT', 'HUGEINT', 'DATE'] as const
+/**
+ * Names of calls, separated by commas, with the signatures of arguments for which the result is that of the source,
+ * and what to write for others. A later entry replaces an earlier one of the same name. A signature has one sign
+ * for each argument: `i` a whole number, `u` one without a sign, `w` what trunc, round, floor or ceil make, `d`
+ * DECIMAL, `f` FLOAT, `r` DOUBLE, `t` a text, `b` a boolean, `D` a date, `T` a timestamp, `Z` one with a zone, `m`
+ * a time of day, `v` an interval, `x` bytes, `U` a UUID, `n` NULL, `o` any other type. Constants: `c` a whole
+ * number above 0, `0`, `-` one below 0, and texts in quotes, without quotes of their own.
+ */
+export type SameCalls = readonly (readonly [names: string, signatures: string, instead?: string])[]
+
+/** Parts of signatures: whole numbers, numbers, texts, dates with times. */
+export const WHOLE = '[icu0-]'
+export const NUMBER = '[icuwdfr0-]'
+export const TEXT = "(?:t|'[^']*')"
+export const MOMENT = '[DTZ]'
+/** No signature matches it. */
+export const NEVER = '(?!)'
+
+/** Small letters of SQLite, and of COLLATE "C"; of others, if the text has no other capital letters. */
+export const ASCII_SMALL = `translate(t, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz')`
+
+/** Calls with one result in DuckDB and in all systems that have them, except as their own lists say. */
+export const SAME_CALLS: SameCalls = [
+  ['*, /, %, mod', `${NUMBER}{2}`],
+  ['+, -', `${NUMBER}{1,2}|${MOMENT}v`],
+  ['abs, ceil, ceiling, floor, sign, round, trunc, sum, avg, stddev_pop, stddev_samp, var_pop, var_samp', NUMBER],
+  ['sqrt, exp, ln, log, log2, log10, sin, cos, tan, asin, acos, atan, atan2, degrees, radians', `${NUMBER}{1,2}`],
+  ['pow, power', `${NUMBER}{2}`],
+  ['count', "(?:[^']|'[^']*')?"],
+  ['min, max', "[^o']|'[^']*'"],
+  ['lower, lcase, length, char_length, character_length, md5, string_agg, group_concat', TEXT],
+  ['substr, substring', `${TEXT}cc?`, 'right(t, 2) is the end of a text'],
+  ['replace', `${TEXT}'.+'${TEXT}`],
+  ['trim, ltrim, rtrim', TEXT + TEXT, `trim(t, ' '), ltrim(t, ' ') or rtrim(t, ' ')`],
+  ['||, instr, position', TEXT + TEXT],
+  ['~~, !~~', `${TEXT}'[^\\\\]*'`, `t LIKE '10\\%' ESCAPE '\\'`],
+  ['like_escape, not_like_escape', `${TEXT}${TEXT}'.'`],
+  ['concat, concat_ws', `${TEXT}+`],
+  ['now, current_date', ''],
+  ['year, quarter, month, day, hour, minute, second', MOMENT],
+  ['reverse', NEVER, `array_to_string(list_reverse(string_split(t, '')), '')`],
+  ['CAST', `[^xmvoU']|'[^']*'`],
+  ['CAST to BOOLEAN', "n|'[tf]'"],
+  ['CAST to FLOAT, CAST to DOUBLE, CAST to DECIMAL', `${NUMBER}|[bn]|${TEXT}`],
+  [
+    'CAST to DATE, CAST to TIMESTAMP, CAST to TIMESTAMP WITH TIME ZONE',
+    `${MOMENT}|n|t|'(?!\\s*\\d{1,3}\\D).*'`,
+    `a year of four digits, such as '2024-01-31'`,
+  ],
+  ['CAST to TIME', `[mTZn]|${TEXT}`],
+  ['CAST to INTERVAL', `[vn]|'\\d+ (?:second|minute|hour|day|week|month|year)s?'`],
+]
+
+/** Calls that SQLite has not, or computes otherwise. */
+export const SAME_SERVER_CALLS: SameCalls = [
+  ...SAME_CALLS,
+  ['round', `${NUMBER}[c0]?`],
+  ['left, right, repeat', `${TEXT}[c0]`, 'substr(t, 1, 2)'],
+  ['lpad, rpad', `${TEXT}[c0]'.+'`],
+]
 
 /** A cast that is written as `::type` or `CAST(… AS type)`, without a length. @param types joined by | */
 export const bareCast = (types: string): RegExp =>
@@ -111,22 +167,6 @@ export const roundedText = (system: string): OtherExpression => ({
   instead: 'the number without quotes, such as q > 7.549',
 })
 
-/** A date in quotes with a year of two digits. @param system as texts name it */
-export const shortYear = (system: string): OtherExpression => ({
-  names: ['CAST to DATE', 'CAST to TIMESTAMP', 'CAST to TIMESTAMP WITH TIME ZONE'],
-  where: { constant: /^\s*\d{1,3}\D/ },
-  what: `of a text reads a year of two digits as one of this century or the last in ${system}, and as it is in DuckDB`,
-  instead: `a year of four digits, such as '2024-01-31'`,
-})
-
-/** A time of day in quotes that is compared with a date. @param system as texts name it */
-export const timeOfDay = (system: string): OtherExpression => ({
-  names: ['CAST to DATE'],
-  where: { constant: /\d[T ]+\d/ },
-  what: `of a text with a time of day keeps it in ${system} if it is compared, and drops it in DuckDB`,
-  instead: `TIMESTAMP '2024-01-31 10:00:00'`,
-})
-
 /** Literals of bits and bytes. @param system as texts name it */
 export const bitLiteral = (system: string): WrittenCast => ({
   written: /(?<![\p{L}\p{N}_$"'])[bx](?=')/iu,
@@ -134,54 +174,13 @@ export const bitLiteral = (system: string): WrittenCast => ({
   instead: `unhex('61') for bytes, '101' for bits of PostgreSQL, 5 for those of MySQL`,
 })
 
-/** LIKE with a backslash in its pattern. @param system as texts name it */
-export const escapedLike = (system: string): OtherExpression => ({
-  names: ['~~', '!~~', '~~*', '!~~*'],
-  where: { second: /\\/ },
-  what: `has the escape character \\ in ${system}, and none in DuckDB`,
-  instead: `t LIKE '10\\%' ESCAPE '\\'`,
-})
-
-/** JSON_VALUE. @param system as texts name it */
-export const unquotedJsonValue = (system: string): OtherExpression => ({
-  names: ['json_value'],
-  what: `is a text without quotes in ${system}, and JSON in DuckDB`,
-  instead: `j->>'$.k'`,
-})
-
-/** A text that becomes a whole number. @param system as texts name it */
-export const firstDigits = (system: string): OtherExpression => ({
-  names: ['CAST'],
-  where: /[^\d\s+-]/,
-  what: `of a text to a whole number reads its first digits in ${system}, and rounds in DuckDB`,
-  instead: 'trunc(t::double)',
-})
-
-/** Blanks that are cut off. @param system as texts name it */
-export const cutBlanks = (system: string): OtherExpression => ({
-  names: ['trim', 'ltrim', 'rtrim'],
-  where: 1,
-  what: `cuts off plain blanks in ${system}, and also no-break and other blanks of Unicode in DuckDB`,
-  instead: `trim(t, ' '), ltrim(t, ' ') or rtrim(t, ' ')`,
-})
-
-/** Characters in the opposite order. @param system as texts name it */
-export const reversedText = (system: string): OtherExpression => ({
-  names: ['reverse'],
-  what: `moves each code point in ${system}, and keeps letters with their accents, and joined emoji, in DuckDB`,
-  instead: `array_to_string(list_reverse(string_split(t, '')), '')`,
-})
-
 /** A `bpchar` as other texts take it. */
 export const WITHOUT_BLANKS = `rtrim(concat(c), ' ') in its place`
 
-/** Small letters of SQLite, and of COLLATE "C"; of others, if the text has no other capital letters. */
-export const ASCII_SMALL = `translate(t, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz')`
-
-/** Capital letters. @param system as texts name it */
-export const sharpCapital = (system: string): OtherExpression => ({
-  names: ['upper', 'ucase'],
-  where: { notFrom: 'replace' },
-  what: `leaves ß in ${system} (some collations make it SS), and makes it ẞ in DuckDB`,
-  instead: `replace(upper(replace(t, 'ß', chr(1))), chr(1), 'ß') leaves ß; lower(t) compares without case`,
+/** A whole number that is compared with a floating point number. @param system as texts name it */
+export const longNumber = (system: string): OtherExpression => ({
+  names: ['=', '<'],
+  where: 'long',
+  what: `compares a BIGINT and a floating point number with all digits in ${system}, and as DOUBLE in DuckDB`,
+  instead: 'n - f > 0, or a constant below 9007199254740992',
 })

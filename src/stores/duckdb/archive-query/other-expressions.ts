@@ -7,11 +7,16 @@ import type { PlanJson } from './needs.ts'
 export type Node = { readonly [key: string]: PlanJson }
 
 /** @throws SluiceError BAD_QUERY for a cast or a literal that has another result in the source */
-export function refuseOtherCasts(sql: string, { casts, escapes }: ExpressionRules): void {
-  const code = maskedCode(sql, 'standard', "'")
-  for (const { written, what, instead } of casts) {
+export function refuseOtherCasts(sql: string, { casts, escapes, own }: ExpressionRules): void {
+  const code = maskedCode(sql, 'standard', "'").replaceAll("'", (quote, at: number) => (sql[at] === '"' ? '"' : quote))
+  // The plan shows neither macros nor calls with NULL.
+  const called = new RegExp(
+    String.raw`(?<![\w.])(?:${own})(?=\s*\()|\b(?:current|session)_(?:user|role|schema|catalog)\b`,
+    'i',
+  )
+  for (const { written, what, instead } of [...casts, { written: called, ...UNPROVED }]) {
     const found = written.exec(code)
-    if (found !== null) throw otherAnswer(found[0].trim(), what, instead)
+    if (found !== null) throw otherAnswer(sql.slice(found.index, found.index + found[0].length).trim(), what, instead)
   }
   if (escapes === undefined) return
   const tokens = definitionTokens(sql)
@@ -24,13 +29,15 @@ export function refuseOtherCasts(sql: string, { casts, escapes }: ExpressionRule
 export function otherAnswer(name: string, what: string, hint: string): SluiceError {
   return new SluiceError('BAD_QUERY', `${name} ${what}`, {
     reason:
-      'DuckDB computes the answer for rows of the table and of the archive, and the database would compute another answer',
+      'DuckDB computes the answer for rows of the table and of the archive, and the database may compute another answer',
     hint,
   })
 }
 
 /** Floating point numbers of a statement: it reads a column of them, or has literals or casts that make them. */
 type Reals = { readonly read: boolean; readonly made: boolean }
+/** `truncated`: the statement cuts dates by date_trunc. */
+type Facts = Reals & { readonly truncated: boolean }
 
 /** True for a plan of `json_serialize_plan`; false for the error if DuckDB cannot plan the statement. */
 export function isPlan(part: PlanJson): boolean {
@@ -41,7 +48,7 @@ export function isPlan(part: PlanJson): boolean {
  * @param plan of the statement before any optimizer
  * @throws SluiceError BAD_QUERY
  */
-export function refuseOtherExpressions(plan: PlanJson, { division, others }: ExpressionRules, reals: Reals): void {
+export function refuseOtherExpressions(plan: PlanJson, rules: ExpressionRules, reals: Reals): void {
   if (!isPlan(plan)) {
     throw otherAnswer(
       'The statement',
@@ -49,12 +56,42 @@ export function refuseOtherExpressions(plan: PlanJson, { division, others }: Exp
       'write it as SELECT, without functions that read files',
     )
   }
-  const rounded = reals.made ? others.filter(({ where }) => where === 'real') : []
-  const found =
-    otherIn(division === 'cuts' ? withCutDivisions(plan) : plan, others, reals) ?? otherIn(plan, rounded, reals)
+  const shown = rules.division === 'cuts' ? withCutDivisions(plan) : plan
+  const facts = {
+    ...reals,
+    truncated: otherIn(plan, { others: TRUNCATED, facts: { ...reals, truncated: false } }) !== null,
+  }
+  const judge = { same: sameOf(rules), own: new RegExp(`^(?:${rules.own})$`, 'u'), facts }
+  const rounded = reals.made ? rules.others.filter(({ where }) => where === 'real') : []
+  const found = otherIn(shown, { ...judge, others: rules.others }) ?? otherIn(plan, { facts, others: rounded })
   if (found === null) return
   const [name, { what, instead }] = found
   throw otherAnswer(name, what, instead)
+}
+
+type Judge = {
+  readonly others: readonly OtherExpression[]
+  readonly facts: Facts
+  /** Equal calls by name; absent: only `others` are refused. */
+  readonly same?: ReadonlyMap<string, Same>
+  readonly own?: RegExp
+}
+
+const TRUNCATED: readonly OtherExpression[] = [{ names: ['date_trunc'], where: /D$/, what: '', instead: '' }]
+
+const UNPROVED = {
+  what: 'with arguments of these types may have another result in the database',
+  instead: 'use a function that only DuckDB has, or constants as arguments, or compute it from the answer',
+}
+
+type Same = { readonly signatures: RegExp; readonly instead: string | undefined }
+
+function sameOf({ same }: ExpressionRules): ReadonlyMap<string, Same> {
+  return new Map(
+    same.flatMap(([names, signatures, instead]) =>
+      names.split(', ').map((name) => [name, { signatures: new RegExp(`^(?:${signatures})$`, 'su'), instead }]),
+    ),
+  )
 }
 
 /**
@@ -70,29 +107,47 @@ function withCutDivisions(part: PlanJson): PlanJson {
   return isCut ? { ...node, name: '//', return_type: { id: 'BIGINT' } } : node
 }
 
-function otherIn(
-  part: PlanJson,
-  others: readonly OtherExpression[],
-  reals: Reals,
-): readonly [string, OtherExpression] | null {
+function otherIn(part: PlanJson, judge: Judge): readonly [string, Omit<OtherExpression, 'names'>] | null {
   if (part === null || typeof part !== 'object') return null
   for (const inner of Object.values(part)) {
-    const found = otherIn(inner, others, reals)
+    const found = otherIn(inner, judge)
     if (found !== null) return found
   }
-  if (Array.isArray(part)) return null
-  const node = part as Node
-  const called = callOf(node)
-  if (called === null) return null
-  const rule = others.find(
-    ({ names, where }) => names.includes(called.name) && isWhere(where, called.parts, reals, node),
-  )
-  return rule === undefined ? null : [called.name, rule]
+  const called = isNode(part) ? callOf(part) : null
+  if (called === null || !isNode(part)) return null
+  const { name, parts } = called
+  const rule = judge.others.find(({ names, where }) => names.includes(name) && isWhere(where, parts, judge.facts, part))
+  if (rule !== undefined) return [name, rule]
+  const known = judge.same?.get(name)
+  const isOwn = judge.own?.test(name) === true || (name.startsWith('CAST') && judge.same !== undefined)
+  const isSame = known === undefined ? !isOwn : known.signatures.test(signatureOf(parts))
+  return isSame || isIdentity(name, part, parts)
+    ? null
+    : [name, { ...UNPROVED, instead: known?.instead ?? UNPROVED.instead }]
+}
+
+/** True for a cast to another size of the same type. */
+function isIdentity(name: string, cast: Node, [from]: readonly Node[]): boolean {
+  return name.startsWith('CAST') && from !== undefined && SIGNS[typeOf(from)] === SIGNS[typeOf(cast)]
+}
+
+/** Types and constants of the arguments, as `SameCalls` describes them. */
+function signatureOf(parts: readonly Node[]): string {
+  const signs = parts.map((part) => {
+    const [value, type] = [constantOf(part), typeOf(part)]
+    if (typeof value === 'string' && type === 'VARCHAR') return `'${value.replaceAll("'", '')}'`
+    if (typeof value === 'number' && WHOLE.has(type)) return value > 0 ? 'c' : value === 0 ? '0' : '-'
+    return /^(?:trunc|round|floor|ceil|ceiling)$/.test(callOf(part)?.name ?? '') ? 'w' : (SIGNS[type] ?? 'o')
+  })
+  return signs.join('')
 }
 
 /** Name and arguments of a function, also over a window, or of a cast; null for anything else. */
 export function callOf(node: Node): { readonly name: string; readonly parts: readonly Node[] } | null {
-  const { expression_class: kind, name, children, child } = node
+  const { expression_class: kind, name, children, child, type, left, right } = node
+  if (kind === 'BOUND_COMPARISON') return { name: isEquality(type) ? '=' : '<', parts: [left, right].filter(isNode) }
+  if (kind === 'BOUND_OPERATOR' && isEquality(type) && Array.isArray(children))
+    return { name: '=', parts: children.filter(isNode) }
   if (kind === 'BOUND_CAST') {
     const to = typeOf(node)
     return isNode(child)
@@ -103,6 +158,11 @@ export function callOf(node: Node): { readonly name: string; readonly parts: rea
   return typeof kind === 'string' && CALLS.has(kind) ? { name, parts: children.filter(isNode) } : null
 }
 
+/** True for =, <>, IN and IS DISTINCT FROM, which need no order. */
+function isEquality(type: PlanJson | undefined): boolean {
+  return typeof type === 'string' && /^COMPARE_(?:EQUAL|NOTEQUAL|DISTINCT_FROM|NOT_DISTINCT_FROM|IN|NOT_IN)$/.test(type)
+}
+
 const CALLS: ReadonlySet<string> = new Set(['BOUND_FUNCTION', 'BOUND_AGGREGATE', 'BOUND_WINDOW'])
 /** Expressions without a type in the plan, which are booleans. */
 const CONDITIONS: ReadonlySet<PlanJson | undefined> = new Set([
@@ -111,37 +171,36 @@ const CONDITIONS: ReadonlySet<PlanJson | undefined> = new Set([
   'BOUND_BETWEEN',
 ])
 
-const WHOLE: ReadonlySet<string> = new Set(['TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT', 'HUGEINT'])
+const SIGNED = ['TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT', 'HUGEINT']
+const UNSIGNED = ['UTINYINT', 'USMALLINT', 'UINTEGER', 'UBIGINT', 'UHUGEINT']
+const WHOLE: ReadonlySet<string> = new Set([...SIGNED, ...UNSIGNED])
+const LONG: ReadonlySet<string> = new Set(['BIGINT', 'HUGEINT', 'UBIGINT'])
 const FRACTIONS: ReadonlySet<string> = new Set(['FLOAT', 'DOUBLE', 'DECIMAL'])
 const REALS: ReadonlySet<string> = new Set(['FLOAT', 'DOUBLE'])
-const MOMENTS: ReadonlySet<string> = new Set(['DATE', 'TIMESTAMP', 'TIMESTAMP WITH TIME ZONE'])
+const NUMBERS: ReadonlySet<string> = new Set([...WHOLE, ...FRACTIONS])
+
+/** Signs of types in signatures. */
+const SIGNS: Readonly<Record<string, string>> = Object.fromEntries(
+  [
+    [...SIGNED.map((type) => `i${type}`), ...UNSIGNED.map((type) => `u${type}`), 'dDECIMAL', 'fFLOAT', 'rDOUBLE'],
+    ['tVARCHAR', 'bBOOLEAN', 'DDATE', 'TTIMESTAMP', 'ZTIMESTAMP WITH TIME ZONE', 'mTIME', 'vINTERVAL', 'xBLOB'],
+    ['UUUID', 'nNULL'],
+  ]
+    .flat()
+    .map((one) => [one.slice(1), one.charAt(0)]),
+)
 
 /** @param node the call itself */
-function isWhere(where: ArgumentTest | undefined, parts: readonly Node[], { read, made }: Reals, node: Node): boolean {
+function isWhere(
+  where: ArgumentTest | undefined,
+  parts: readonly Node[],
+  { read, made, truncated }: Facts,
+  node: Node,
+): boolean {
+  if (where === undefined) return true
+  if (where instanceof RegExp) return where.test(signatureOf(parts))
   const types = parts.map(typeOf)
-  if (where instanceof RegExp) {
-    const text = parts.find((part) => typeOf(part) === 'VARCHAR')
-    const found = constantOf(text)
-    return text !== undefined && (typeof found !== 'string' || where.test(found))
-  }
-  if (typeof where === 'number') return parts.length === where
-  const second = constantOf(parts[1])
-  if (typeof where === 'object') {
-    if ('constant' in where) {
-      const text = constantOf(parts[0])
-      return typeof text === 'string' && types[0] === 'VARCHAR' && where.constant.test(text)
-    }
-    if ('notFrom' in where) return callOf(parts[0] ?? {})?.name !== where.notFrom
-    if ('not' in where) return !where.not.includes(types[0] ?? '')
-    return types[1] === 'VARCHAR' && (typeof second !== 'string' || where.second.test(second))
-  }
   switch (where) {
-    case undefined:
-      return true
-    case 'text':
-      return types[0] === 'VARCHAR'
-    case 'fraction':
-      return types.some((type) => FRACTIONS.has(type))
     case 'real':
       // DuckDB averages whole numbers as floating point numbers, but the source does not: without a column of floating
       // point numbers, the argument may be such an average.
@@ -152,25 +211,51 @@ function isWhere(where: ArgumentTest | undefined, parts: readonly Node[], { read
     }
     case 'decimal':
       return parts.map(withoutCast).some((part) => typeOf(part) === 'DECIMAL' && !hasFraction(part))
-    case 'negative':
-      return typeof second === 'number' && second < 0
-    case 'outside': {
-      const length = constantOf(parts[2])
-      return second === 0 || (typeof second === 'number' && second < -1) || (typeof length === 'number' && length < 0)
-    }
-    case 'boolean':
-      return parts.some((part) => typeOf(withoutCast(part)) === 'BOOLEAN')
-    case 'float':
-      return types.includes('FLOAT')
+    case 'computed':
+      return parts
+        .map(withoutCast)
+        .some((part) => /^[-+*]$/.test(callOf(part)?.name ?? '') && typeOf(part) === 'DECIMAL')
     case 'widened':
       return parts.some((part) => typeOf(part) === 'DOUBLE' && typeOf(withoutCast(part)) === 'FLOAT')
     case 'mixed':
       return types.includes('FLOAT') && parts.some((part) => typeOf(withoutCast(part)) !== 'FLOAT')
     case 'quotient':
       return !isShort(parts[1]) && !parts.map(withoutCast).some((part) => isReal(part, read))
-    case 'moment':
-      return types.some((type) => MOMENTS.has(type)) && !types.includes('INTERVAL')
+    case 'long':
+      return (
+        parts.some((part) => typeOf(part) === 'DOUBLE' && LONG.has(typeOf(withoutCast(part)))) &&
+        !parts.some((part) => Math.abs(Number(constantOf(part) ?? Infinity)) < 2 ** 53)
+      )
+    case 'boolean':
+      return parts.some((part) => typeOf(withoutCast(part)) === 'BOOLEAN')
+    case 'nullable':
+      return parts
+        .slice(1)
+        .some((part) => constantOf(part) === null && withoutCast(part)['type'] !== 'OPERATOR_COALESCE')
+    case 'literals':
+      return (
+        /^(?:t|'[^']*')+$/.test(signatureOf(parts)) &&
+        /'[^']*[\p{L} ]/u.test(signatureOf(parts)) &&
+        !parts.some(readsText)
+      )
+    case 'truncated':
+      return truncated && types[0] === 'TIMESTAMP'
+    case 'typed':
+      return parts.some(
+        (part) =>
+          part['expression_class'] === 'BOUND_CAST' &&
+          NUMBERS.has(typeOf(part)) &&
+          typeOf(withoutCast(part)) === 'VARCHAR' &&
+          !(constantOf(part) !== null && parts.some((one) => withoutCast(one)['expression_class'] === 'BOUND_REF')),
+      )
   }
+}
+
+/** True if the expression reads a text of a column. */
+function readsText(part: PlanJson): boolean {
+  if (part === null || typeof part !== 'object') return false
+  const isOne = isNode(part) && part['expression_class'] === 'BOUND_REF' && typeOf(part) === 'VARCHAR'
+  return isOne || Object.values(part).some(readsText)
 }
 
 function withoutCast(part: Node): Node {

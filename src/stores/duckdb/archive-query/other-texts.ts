@@ -93,7 +93,9 @@ function hasText(part: PlanJson, rule: OtherText, outer: readonly string[]): boo
   if (Array.isArray(part)) return part.some((one: PlanJson) => hasText(one, rule, outer))
   if (!isNode(part)) return false
   const called = callOf(part)
-  const isText = called?.name === 'CAST to text' && called.parts.some((one) => isMarked(one, markOf(rule)))
+  // No arithmetic takes a UUID: any cast of one has its text.
+  const isCast = called?.name === 'CAST to text' || (rule.number !== true && called?.name.startsWith('CAST') === true)
+  const isText = isCast && called.parts.some((one) => isMarked(one, markOf(rule)))
   const [innermost = ''] = outer
   if (isText && (rule.anywhere === true ? outer : [innermost]).some((name) => rule.within.test(name))) return true
   const inside = called === null ? (rule.anywhere === true ? outer : ['']) : [called.name, ...outer]

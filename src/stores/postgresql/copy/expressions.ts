@@ -1,24 +1,27 @@
 /** Functions that DuckDB computes differently from PostgreSQL. */
 import {
   ASCII_SMALL,
-  bitLiteral,
-  roundedText,
-  shortYear,
-  cutBlanks,
-  reversedText,
-  sharpCapital,
   bareCast,
-  escapedLike,
-  unquotedJsonValue,
-  WITHOUT_BLANKS,
+  bitLiteral,
+  longNumber,
+  MOMENT,
+  NEVER,
+  NUMBER,
   ONE_CHAR,
-  SAME_TEXTS,
+  roundedText,
+  SAME_SERVER_CALLS,
   SIZED_TEXT,
+  TEXT,
+  WHOLE,
+  WITHOUT_BLANKS,
   type ExpressionRules,
 } from '../../../model/archive/expressions.ts'
 
 const TEXTS = /^(?:text|character|bpchar|name$)/
 const SMALL_LETTERS = { within: /^(?:lower|lcase|!?~~\*)$/, anywhere: true } as const
+/** Parts of dates and times that date_part and date_trunc have, and the other ones of date_part. */
+const PARTS = 'year|quarter|month|week|day|hour|minute'
+const MORE_PARTS = 'dow|isodow|doy|isoyear|decade|century|epoch|microseconds?'
 
 export const POSTGRES_EXPRESSIONS: ExpressionRules = {
   division: 'cuts',
@@ -26,6 +29,11 @@ export const POSTGRES_EXPRESSIONS: ExpressionRules = {
   reals: /\b(?:float[48]?|double|real)\b/i,
   casts: [
     bitLiteral('PostgreSQL'),
+    {
+      written: /\bsplit_part\s*\((?!(?:[^(),]|\([^()]*\))*,\s*'{3,}\s*,)/i,
+      what: '…) of an empty separator is the whole text in PostgreSQL, and its first character in DuckDB',
+      instead: `split_part(t, '-', 1), or string_split(t, s)[1]`,
+    },
     SIZED_TEXT,
     ONE_CHAR,
     {
@@ -40,6 +48,12 @@ export const POSTGRES_EXPRESSIONS: ExpressionRules = {
     },
   ],
   texts: [
+    {
+      native: /^bit\b/,
+      within: /^(?!concat(?:_ws)?$|length$)/,
+      what: 'is a number of these bits in a cast of PostgreSQL, and one of these digits in DuckDB',
+      instead: `concat(b) for the digits, list_reduce(list_transform(string_split(nullif(concat(b), ''), ''), lambda i: i::int), lambda a, i: 2 * a + i) for the number`,
+    },
     {
       native: /^inet$/,
       within: /^(?!concat(?:_ws)?$)/,
@@ -91,40 +105,72 @@ export const POSTGRES_EXPRESSIONS: ExpressionRules = {
       instead: `regexp_extract(r, '[[(]"?([^",]*)', 1) for the lower bound as a text`,
     },
   ],
+  same: [
+    ...SAME_SERVER_CALLS,
+    ['&&, <->, <=>, <<, >>, <@, @>, @, ^@, ~', NEVER],
+    ['regexp_full_match, regexp_matches', NEVER, `len(regexp_extract_all(t, 'pattern')) > 0 finds a part of the text`],
+    ['left, right', `${TEXT}[c0-]`],
+    ['substr, substring', `${TEXT}[c0]c?`, 'right(t, 2) is the end of a text'],
+    ['+, -', `${NUMBER}{1,2}|[DTZv]v|v${MOMENT}|D[ic0-]|DD|TT|ZZ`],
+    ['^', `${NUMBER}{2}`],
+    ['&, |', `${WHOLE}{2}`],
+    ['bit_and, bit_or, bit_xor', WHOLE],
+    ['bool_and, bool_or', 'b'],
+    ['greatest, least', `${NUMBER}+|${MOMENT}+`],
+    ['~~*, !~~*', `${TEXT}'[^\\\\]*'`, `t ILIKE '10\\%' ESCAPE '\\'`],
+    ['strpos, starts_with', TEXT + TEXT],
+    ['ilike_escape, not_ilike_escape', `${TEXT}${TEXT}'.'`],
+    ['regexp_replace', `${TEXT}'[\\w .,^$+*-]*'${TEXT}(?:'g?')?`],
+    [
+      'upper',
+      NEVER,
+      `replace(ucase(replace(t, 'ß', E'\\x01')), E'\\x01', 'ß') leaves ß; lower(t) compares without case`,
+    ],
+    ['translate', `${TEXT}{3}`],
+    ['chr', 'c'],
+    ['bit_length', TEXT],
+    [
+      'array_extract, array_slice',
+      "[^t'].*",
+      `string_split(trim(a, '{}'), ',')[1] is an element of an array without quotes, j->'k' a field of JSON, and left(t, 1) a character`,
+    ],
+    [
+      'json_extract, ->>',
+      `${TEXT}(?:c|'[^$/].*')`,
+      `json_extract_string(j, '$.k') for k, '$."$.k"' for the field $.k, '$[0]' for the first element of an array`,
+    ],
+    ['date_trunc', `'(?:${PARTS}|second)'${MOMENT}`, `date_part('century', d)`],
+    [
+      'date_part',
+      `'(?:${PARTS}|${MORE_PARTS})'${MOMENT}|'epoch'v`,
+      `date_part('microseconds', ts) / 1000000.0, or / 1000.0 for milliseconds`,
+    ],
+    ['timezone', "'UTC'[TZ]|'[^']*'Z"],
+    ['make_date', `${WHOLE}{3}`],
+    ['to_timestamp', NUMBER],
+    ['isfinite', MOMENT],
+    ['to_hex', NEVER, `printf('%x', i) for numbers from 0 on, printf('%x', i & 4294967295) also for negative ones`],
+    ['string_to_array', NEVER, `if(t = '', [], string_split(t, ','))`],
+    ['array_length', NEVER, 'nullif(len(a), 0)'],
+    ['format', NEVER, `printf('%s', t) has the same patterns`],
+    ['json_value', NEVER, `j->>'k'`],
+    ['CAST to BOOLEAN', `[ic0n-]|${TEXT}`],
+    ['CAST to UUID', TEXT],
+    [
+      'CAST to text',
+      "[^frvxo']|'[^']*'",
+      `the value itself, (a // b)::text of whole numbers, f::DECIMAL(18, 3)::text, extract(epoch FROM i), array_to_string(a, ',')`,
+    ],
+  ],
+  own: 'current_(?:database|query|schemas?)|json_array|\\w+_description|age|any_value|array_agg|array_append|array_cat|array_position|array_prepend|array_reverse|array_sort|array_to_json|ascii|bit_count|cardinality|current_setting|currval|date_add|decode|encode|enum_first|enum_last|enum_range|factorial|format_type|gamma|gcd|generate_subscripts|get_bit|has_\\w+|hex|inet_\\w+|json_array_length|json_exists|json_extract_path|json_extract_path_text|json_object|lcm|lgamma|make_time|make_timestamp|make_timestamptz|mode|nextval|octet_length|pg_\\w+|regexp_split_to_array|regexp_split_to_table|regr_avgx|regr_avgy|regr_count|regr_intercept|regr_r2|regr_slope|regr_sxx|regr_sxy|regr_syy|row_to_json|set_bit|setseed|sha256|to_json|txid_current|uuid_extract_timestamp|uuid_extract_version|version|xor',
   others: [
     roundedText('PostgreSQL'),
-    shortYear('PostgreSQL'),
-    cutBlanks('PostgreSQL'),
-    reversedText('PostgreSQL'),
-    sharpCapital('PostgreSQL'),
-    {
-      names: ['array_extract', 'array_slice'],
-      where: 'text',
-      what: 'takes an element of an array or of JSON in PostgreSQL, and characters of its text in DuckDB',
-      instead: `string_split(trim(a, '{}'), ',')[1] is an element of an array without quotes, j->'k' a field of JSON, and left(t, 1) a character`,
-    },
-    {
-      names: ['regexp_full_match'],
-      what: 'compares the whole text in DuckDB, like ~ and SIMILAR TO. In PostgreSQL ~ finds a part of the text, and SIMILAR TO has other patterns',
-      instead: `regexp_matches(t, 'pattern') finds a part, regexp_matches(t, '^(?:pattern)$') compares all`,
-    },
+    longNumber('PostgreSQL'),
     {
       names: ['round'],
       where: 'real',
       what: 'rounds 2.5 to 2 in PostgreSQL if that is a floating point number, and to 3 in DuckDB',
       instead: 'f::BIGINT rounds 2.5 to 2 in both',
-    },
-    {
-      names: ['substring', 'substr'],
-      where: 'negative',
-      what: 'begins before the text in PostgreSQL if its start is negative, and counts from the end in DuckDB',
-      instead: 'right(t, 2) is the end of a text',
-    },
-    {
-      names: ['date_part', 'datepart'],
-      where: /^(?:s|ms|millis)/i,
-      what: 'of seconds and milliseconds keeps the fraction in PostgreSQL, and cuts it off in DuckDB',
-      instead: `date_part('microseconds', ts) / 1000000.0, or / 1000.0 for milliseconds`,
     },
     {
       names: ['concat', 'concat_ws'],
@@ -133,30 +179,10 @@ export const POSTGRES_EXPRESSIONS: ExpressionRules = {
       instead: `if(b, 't', 'f') in its place, or b::text`,
     },
     {
-      names: ['CAST to text'],
-      where: { not: [...SAME_TEXTS, 'DECIMAL', 'BOOLEAN', 'TIME', 'TIMESTAMP', 'TIMESTAMP WITH TIME ZONE', 'UUID'] },
-      what: 'writes floating point numbers, averages, bytes, intervals and lists otherwise in PostgreSQL, also in concat and ||',
-      instead: `the value itself, (a // b)::text of whole numbers, f::DECIMAL(18, 3)::text, extract(epoch FROM i), array_to_string(a, ',')`,
-    },
-    {
-      names: ['->>', 'json_extract'],
-      where: { second: /^[$/]/ },
-      what: 'with a text that begins with $ or / takes the field of that name in PostgreSQL, and has a path in DuckDB',
-      instead: `json_extract_string(j, '$."$.k"') for the field $.k, json_extract_string(j, '$.k') for k`,
-    },
-    escapedLike('PostgreSQL'),
-    unquotedJsonValue('PostgreSQL'),
-    {
       names: ['sum'],
       where: 'widened',
       what: 'of a real has single precision in PostgreSQL, and double precision in DuckDB',
       instead: 'sum(r::double + 0)',
-    },
-    {
-      names: ['date_trunc'],
-      where: /^(?:c|mille|mils?$)/i,
-      what: 'to a century or millennium begins in 2001 in PostgreSQL, and in 2000 in DuckDB',
-      instead: `date_part('century', d)`,
     },
     {
       names: ['+', '-', '*', '/'],
@@ -165,20 +191,10 @@ export const POSTGRES_EXPRESSIONS: ExpressionRules = {
       instead: 'r::double before it is computed with',
     },
     {
-      names: ['to_hex', 'hex'],
-      what: 'has small letters, and 8 digits of a negative integer in PostgreSQL, and 16 large ones in DuckDB',
-      instead: `printf('%x', i) for numbers from 0 on, printf('%x', i & 4294967295) also for negative ones`,
+      names: ['CAST to text'],
+      where: 'truncated',
+      what: 'of a date has a time of day and a zone in PostgreSQL if date_trunc made it, and none in DuckDB',
+      instead: `strftime(date_trunc('month', d), '%Y-%m-%d')`,
     },
-    {
-      names: ['string_to_array'],
-      what: 'of an empty text has no element in PostgreSQL, and one in DuckDB',
-      instead: `if(t = '', [], string_split(t, ','))`,
-    },
-    {
-      names: ['array_length'],
-      what: 'of an empty array is NULL in PostgreSQL, and 0 in DuckDB',
-      instead: 'nullif(len(a), 0)',
-    },
-    { names: ['format'], what: 'has other patterns in PostgreSQL', instead: `printf('%s', t) has the same patterns` },
   ],
 }
