@@ -110,6 +110,6 @@ async function answeredAs(counts: string, place: Place, judged: Judged, where = 
 }
 
 function queryOf({ url }: Place, { columns }: Judged, where: string): Operation {
-  const all = columns.map((one) => `count("${one.replaceAll('"', '""')}")`)
+  const all = columns.map((one) => `count(s."${one.replaceAll('"', '""')}")`)
   return { kind: 'query', from: url, table: 's', query: `SELECT count(*), ${all.join(', ')} FROM s ${where}`, limit: 9, format: 'json' } // prettier-ignore
 }

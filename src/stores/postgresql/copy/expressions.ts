@@ -32,7 +32,7 @@ export const POSTGRES_EXPRESSIONS: ExpressionRules = {
     {
       written: /\bsplit_part\s*\((?!(?:[^(),]|\([^()]*\))*,\s*'{3,}\s*,)/i,
       what: '…) of an empty separator is the whole text in PostgreSQL, and its first character in DuckDB',
-      instead: `split_part(t, '-', 1), or string_split(t, s)[1]`,
+      instead: `a separator in quotes, or string_split(t, s)[1]`,
     },
     SIZED_TEXT,
     ONE_CHAR,
