@@ -3,7 +3,7 @@
  * shown as live after missed heartbeats.
  */
 import { afterEach, expect, it } from 'vitest'
-import type { QueueSeen, QueueWanted, SharedRun } from '../../src/app/workbench.ts'
+import type { QueueSeen, QueueWanted, SharedRun, Workbench } from '../../src/app/workbench.ts'
 import type { RunRequests, TaskRow, WorkerRow } from '../../src/model/share/distributed.ts'
 import type { ScheduleEvent } from '../../src/model/share/schedule-events.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
@@ -142,9 +142,9 @@ function queueOf(seen: { now?: number; run?: SharedRun; slots?: readonly TaskRow
   let schedules: readonly ScheduleEvent[] = SCHEDULES
   let rests = 0
   let away: SluiceError | null = null
-  const queue = {
+  const queue: NonNullable<Workbench['queue']> = {
     label: 'postgresql://app@queue-db/queue',
-    look: async (wanted: QueueWanted): Promise<QueueSeen> => {
+    snapshot: async (wanted: QueueWanted): Promise<QueueSeen> => {
       asked.push(wanted)
       if (away !== null) throw away
       return {

@@ -1,5 +1,5 @@
 /** Copies that were started, as recorded in the ledger. */
-import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
+import { tableText, type Column, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { renamedColumns } from '../plan/plan-hash.ts'
 import type { TableOptions } from '../plan/table-options.ts'
@@ -15,7 +15,7 @@ export type BegunPlans = {
   placeOf(source: string, table: TableName, names: readonly [TableName, ...TableName[]]): Promise<TableName>
   /**
    * The columns that the copy of a table wrote under another name, and those that its --columns named, with the key of
-   * `table`; null if there is no copy. @param source as in `placeOf`
+   * `table` and columns that both sides compute; null if there is no copy. @param source as in `placeOf`
    */
   columnsOf(
     source: string,
@@ -54,7 +54,10 @@ export function begunPlans(database: LedgerDatabase): BegunPlans {
       const { columns } = JSON.parse(begun.options) as Pick<TableOptions, 'columns'>
       if (columns === undefined) return { rename }
       const wanted = new Set([...columns, ...table.key])
-      return { rename, columns: table.columns.map(({ name }) => name).filter((name) => wanted.has(name)) }
+      const computed = new Set(target.columns.flatMap((one) => (one.generated === true ? [one.name] : [])))
+      const isCompared = ({ name, generated }: Column): boolean =>
+        wanted.has(name) || (generated === true && computed.has(rename.get(name) ?? name))
+      return { rename, columns: table.columns.filter(isCompared).map(({ name }) => name) }
     },
   }
 }
