@@ -5,6 +5,7 @@ import {
   ALL_ONLY,
   CATALOG,
   CI_EACH_DAY,
+  DAY,
   dayOfLongest,
   LIGHT,
   LONG,
@@ -16,8 +17,6 @@ import {
 const ALL = Boolean(process.env['SLUICE_TEST_ALL'])
 const CI = process.env['SLUICE_TEST_CI'] ?? ''
 const EVERY_DAY = ALL || CI === 'all'
-/** CI says the day, so that what is run once more after midnight is among the suites of that day. */
-const DAY = Number(process.env['SLUICE_TEST_DAY'] ?? Math.floor(Date.now() / 86_400_000))
 /** Whether CI has all suites of the catalog on this database today: one of three each day. */
 const hasTurn = (turn: number): boolean => EVERY_DAY || (CI !== '' && DAY % 3 === turn)
 const OTHER_DAYS = CI === 'all' ? [] : LONGEST.filter((_, i) => dayOfLongest(i) !== DAY % LONGEST_DAYS)

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { openCatalogDatabase } from '../../src/engine/run/registry.ts'
+import { DAY } from '../setup/suites.ts'
 import { PLANTED } from './servers/planted.ts'
 import type { OpenMode, SqlDatabase, SqlDialect } from '../../src/model/run/sql-port.ts'
 
@@ -21,9 +22,6 @@ export const ALL = Boolean(process.env['SLUICE_TEST_ALL'])
 export function someOf<T>(cases: readonly T[], every: number): readonly T[] {
   return ALL ? cases : cases.filter((_, i) => i % every === 0)
 }
-
-/** Days since 1970. CI says it, so that one run has one day. */
-const DAY = Number(process.env['SLUICE_TEST_DAY'] ?? Math.floor(Date.now() / 86_400_000))
 
 /**
  * Of slow cases that differ in the system only, while the tested code is shared: the first, and each day another one of

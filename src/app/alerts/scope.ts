@@ -72,10 +72,9 @@ export function alertKeyBefore(operation: Operation, cause: AlertKey['cause'], t
     const value = fields.get(field)
     return value === undefined || value === false ? [] : [`${field}=${JSON.stringify(value)}`]
   })
-  const whole = table === '' ? subjectsOf(operation).map((name) => subjectPlace(operation, name)) : []
+  const whole = table === '' ? subjectsOf(operation).map((name) => namedPlace(operation, name)) : []
   const scope = JSON.stringify([operation.kind, ...stores, ...how, ...whole])
-  const family = familyOf(operation)
-  return { scope, cause, table: family === null || table === '' ? table : placeOf(table, family) }
+  return { scope, cause, table: namedPlace(operation, table) }
 }
 
 function without(fields: readonly string[], value: unknown): unknown {
@@ -100,13 +99,19 @@ function fieldText(field: string, value: unknown): string {
  */
 export function subjectPlace(operation: Operation, name: string): string {
   const family = familyOf(operation)
-  if (family === null || name === '') return name
   const [lake, ...more] = subjectsOf(operation)
-  const isInside = PATHS.has(family) && lake !== undefined && more.length === 0 && name !== lake
-  if (!isInside || !/[/\\]/.test(name) || isAbsolute(name) || IS_URL.test(name)) return placeOf(name, family)
+  const isRelative = /[/\\]/.test(name) && !isAbsolute(name) && !IS_URL.test(name)
+  const isInside = family !== null && PATHS.has(family) && more.length === 0 && name !== lake
+  if (lake === undefined || !isRelative || !isInside) return namedPlace(operation, name)
   return IS_URL.test(lake)
     ? `${redactUrl(lake).replace(/\/$/, '')}/${name}`
     : resolve(workingFolder() ?? '', lake, name)
+}
+
+/** A name as the command gives it; paths are made absolute from the current folder. */
+function namedPlace(operation: Operation, name: string): string {
+  const family = familyOf(operation)
+  return family === null || name === '' ? name : placeOf(name, family)
 }
 
 /**

@@ -62,7 +62,7 @@ export type OtherExpression = {
  * drops digits behind the point. `long`: a BIGINT is converted to double, and no other is a constant below 2^53.
  * `literals`: all are texts without a column, and one is a constant with letters or blanks. `boolean`: one is a
  * boolean. `truncated`: it is a timestamp, and the statement cuts dates by date_trunc. `typed`: one is a text that
- * becomes a number, and not a constant beside a column. `nullable`: one behind the first may be NULL.
+ * becomes a number, and not a constant that is compared with a column. `nullable`: one after the first may be NULL.
  */
 export type ArgumentTest =
   | RegExp

@@ -57,10 +57,11 @@ export function refuseOtherExpressions(plan: PlanJson, rules: ExpressionRules, r
     )
   }
   const shown = rules.division === 'cuts' ? withCutDivisions(plan) : plan
-  const facts = {
-    ...reals,
-    truncated: otherIn(plan, { others: TRUNCATED, facts: { ...reals, truncated: false } }) !== null,
-  }
+  const truncated = anyNode(plan, (node) => {
+    const called = callOf(node)
+    return called?.name === 'date_trunc' && signatureOf(called.parts).endsWith('D')
+  })
+  const facts = { ...reals, truncated }
   const judge = { same: sameOf(rules), own: new RegExp(`^(?:${rules.own})$`, 'u'), facts }
   const rounded = reals.made ? rules.others.filter(({ where }) => where === 'real') : []
   const found = otherIn(shown, { ...judge, others: rules.others }) ?? otherIn(plan, { facts, others: rounded })
@@ -76,8 +77,6 @@ type Judge = {
   readonly same?: ReadonlyMap<string, Same>
   readonly own?: RegExp
 }
-
-const TRUNCATED: readonly OtherExpression[] = [{ names: ['date_trunc'], where: /D$/, what: '', instead: '' }]
 
 const UNPROVED = {
   what: 'with arguments of these types may have another result in the database',
@@ -180,15 +179,23 @@ const REALS: ReadonlySet<string> = new Set(['FLOAT', 'DOUBLE'])
 const NUMBERS: ReadonlySet<string> = new Set([...WHOLE, ...FRACTIONS])
 
 /** Signs of types in signatures. */
-const SIGNS: Readonly<Record<string, string>> = Object.fromEntries(
-  [
-    [...SIGNED.map((type) => `i${type}`), ...UNSIGNED.map((type) => `u${type}`), 'dDECIMAL', 'fFLOAT', 'rDOUBLE'],
-    ['tVARCHAR', 'bBOOLEAN', 'DDATE', 'TTIMESTAMP', 'ZTIMESTAMP WITH TIME ZONE', 'mTIME', 'vINTERVAL', 'xBLOB'],
-    ['UUUID', 'nNULL'],
-  ]
-    .flat()
-    .map((one) => [one.slice(1), one.charAt(0)]),
-)
+const SIGNS: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(SIGNED.map((type) => [type, 'i'])),
+  ...Object.fromEntries(UNSIGNED.map((type) => [type, 'u'])),
+  DECIMAL: 'd',
+  FLOAT: 'f',
+  DOUBLE: 'r',
+  VARCHAR: 't',
+  BOOLEAN: 'b',
+  DATE: 'D',
+  TIMESTAMP: 'T',
+  'TIMESTAMP WITH TIME ZONE': 'Z',
+  TIME: 'm',
+  INTERVAL: 'v',
+  BLOB: 'x',
+  UUID: 'U',
+  NULL: 'n',
+}
 
 /** @param node the call itself */
 function isWhere(
@@ -232,12 +239,11 @@ function isWhere(
       return parts
         .slice(1)
         .some((part) => constantOf(part) === null && withoutCast(part)['type'] !== 'OPERATOR_COALESCE')
-    case 'literals':
-      return (
-        /^(?:t|'[^']*')+$/.test(signatureOf(parts)) &&
-        /'[^']*[\p{L} ]/u.test(signatureOf(parts)) &&
-        !parts.some(readsText)
-      )
+    case 'literals': {
+      const signature = signatureOf(parts)
+      const isTexts = /^(?:t|'[^']*')+$/.test(signature) && /'[^']*[\p{L} ]/u.test(signature)
+      return isTexts && !parts.some(readsText)
+    }
     case 'truncated':
       return truncated && types[0] === 'TIMESTAMP'
     case 'typed':
@@ -252,10 +258,8 @@ function isWhere(
 }
 
 /** True if the expression reads a text of a column. */
-function readsText(part: PlanJson): boolean {
-  if (part === null || typeof part !== 'object') return false
-  const isOne = isNode(part) && part['expression_class'] === 'BOUND_REF' && typeOf(part) === 'VARCHAR'
-  return isOne || Object.values(part).some(readsText)
+function readsText(part: Node): boolean {
+  return anyNode(part, (node) => node['expression_class'] === 'BOUND_REF' && typeOf(node) === 'VARCHAR')
 }
 
 function withoutCast(part: Node): Node {
@@ -263,10 +267,8 @@ function withoutCast(part: Node): Node {
 }
 
 /** True if the expression has a constant with a decimal point, such as 1.0. @param of types of the constant */
-function hasFraction(part: PlanJson, of = FRACTIONS): boolean {
-  if (part === null || typeof part !== 'object') return false
-  if (isNode(part) && part['expression_class'] === 'BOUND_CONSTANT') return of.has(typeOf(part))
-  return Object.values(part).some((inner) => hasFraction(inner, of))
+function hasFraction(part: Node, of = FRACTIONS): boolean {
+  return anyNode(part, (node) => node['expression_class'] === 'BOUND_CONSTANT' && of.has(typeOf(node)))
 }
 
 /** True for a number with double precision in the source, too: there, averages of other numbers have none. */
@@ -307,6 +309,12 @@ export function typeOf({ return_type: type, value, expression_class: kind }: Nod
   if (CONDITIONS.has(kind)) return 'BOOLEAN'
   const found = isNode(type) ? type : isNode(value) && isNode(value['type']) ? value['type'] : null
   return found !== null && typeof found['id'] === 'string' ? found['id'] : ''
+}
+
+/** True if the test is true of a node of the plan, at any depth. */
+export function anyNode(part: PlanJson, test: (node: Node) => boolean): boolean {
+  if (part === null || typeof part !== 'object') return false
+  return (isNode(part) && test(part)) || Object.values(part).some((inner: PlanJson) => anyNode(inner, test))
 }
 
 export function isNode(part: PlanJson | undefined): part is Node {

@@ -4,6 +4,7 @@ import type { QueryColumn, QueryRequest } from '../../../model/archive/query-por
 import { sqlLiteral } from '../../../shared/sql-text.ts'
 import { definitionCode } from '../../common/definition-text.ts'
 import {
+  anyNode,
   callOf,
   isNode,
   isPlan,
@@ -80,11 +81,7 @@ function columnsOf({ native, collation = /^/ }: OtherText, columns: readonly Que
  * True if a text may be one of the columns: with a mark, DuckDB cannot plan COLLATE and others that only take texts.
  */
 function mayHaveText(plain: PlanJson, rule: OtherText): boolean {
-  if (rule.within.test('')) return true
-  if (plain === null || typeof plain !== 'object') return false
-  const called = isNode(plain) ? callOf(plain) : null
-  if (called !== null && rule.within.test(called.name)) return true
-  return Object.values(plain).some((inner: PlanJson) => mayHaveText(inner, rule))
+  return rule.within.test('') || anyNode(plain, (node) => rule.within.test(callOf(node)?.name ?? ''))
 }
 
 /** @param outer names of the calls around this part, innermost first */

@@ -5,7 +5,7 @@
  * statement has NOWAIT; MySQL has no NOWAIT, so sluice first checks whether a transaction holds the table. Only if the
  * table was never free does the statement wait. MySQL has no lock timeout below a second, so KILL QUERY ends the wait.
  */
-import type { MakeRequest } from '../../../../model/partition/maintenance-port.ts'
+import type { LockLimits } from '../../../../model/partition/maintenance-port.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../../shared/abort.ts'
@@ -43,7 +43,7 @@ export type Sessions = {
   readonly watcher: MysqlSession
 }
 
-type LockLimits = Pick<MakeRequest, 'lockTimeoutMs' | 'retryLimitMs' | 'signal'> & {
+type AlterationLimits = LockLimits & {
   /** See `politeUntil`. Set once per run: a table that was busy so long is not free for the next partition either. */
   readonly politeUntil: number
 }
@@ -62,7 +62,7 @@ export type Alteration = {
 export async function alterWhenFree(
   sessions: Sessions,
   { table, statement, check }: Alteration,
-  { lockTimeoutMs, retryLimitMs, politeUntil: polite, signal }: LockLimits,
+  { lockTimeoutMs, retryLimitMs, politeUntil: polite, signal }: AlterationLimits,
 ): Promise<Done> {
   const begun = performance.now()
   const hasNowait = sessions.worker.facts.flavour === 'mariadb'
