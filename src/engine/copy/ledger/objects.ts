@@ -3,7 +3,7 @@
  * queried; of the record only defaults are read back.
  */
 import type { ObjectKind } from '../../../model/copy/schema-object.ts'
-import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
+import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import type { RunOwner, TableKey } from './owner.ts'
 import { storableError } from './error-text.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
@@ -26,15 +26,19 @@ export class ObjectLedger {
   /** Records that the creation of an object starts. */
   async begin(table: TableKey, object: ObjectRow): Promise<void> {
     await (this.#made ??= makeLateTable(this.#database, 'migration_objects'))
+    await this.#database.batch(this.#beginning(table, object))
+  }
+
+  #beginning(table: TableKey, object: ObjectRow): readonly Statement[] {
     const { now } = ledgerDialect(this.#database.dialect)
-    await this.#database.batch([
+    return [
       { sql: `DELETE FROM migration_objects WHERE ${OBJECT}`, parameters: parametersOf(table, object) },
       {
         sql: `INSERT INTO migration_objects (schema_name, table_name, kind, object_name, status, run_id, started_ms)
               VALUES (?, ?, ?, ?, 'building', ?, ${now})`,
         parameters: [...parametersOf(table, object), this.#owner.runId],
       },
-    ])
+    ]
   }
 
   /** @param error why it could not be created; null if it exists */
@@ -64,17 +68,17 @@ export class ObjectLedger {
    */
   async recordBuilt(table: TableKey, existing: readonly ObjectRow[]): Promise<void> {
     if (existing.length === 0) return
+    await (this.#made ??= makeLateTable(this.#database, 'migration_objects'))
     const defaults = existing.filter(({ kind }) => kind === 'default')
     const built = defaults.length === 0 ? new Set() : await this.builtDefaults(table)
-    for (const object of defaults.filter(({ name }) => !built.has(name))) await this.begin(table, object)
-    await (this.#made ??= makeLateTable(this.#database, 'migration_objects'))
     const { now } = ledgerDialect(this.#database.dialect)
-    await this.#database.batch(
-      existing.map((object) => ({
+    await this.#database.batch([
+      ...defaults.filter(({ name }) => !built.has(name)).flatMap((object) => this.#beginning(table, object)),
+      ...existing.map((object) => ({
         sql: `UPDATE migration_objects SET status = 'built', ended_ms = ${now} WHERE ${OBJECT} AND status = 'building'`,
         parameters: parametersOf(table, object),
       })),
-    )
+    ])
   }
 
   /** Columns of the target whose default a copy has set, or has found as in the source. */
