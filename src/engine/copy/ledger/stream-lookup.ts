@@ -18,11 +18,17 @@ export async function streamNamed(database: LedgerDatabase, id: string): Promise
   )
   const streams = rows.map(streamOf)
   const found = streams.find((row) => row.id === id) ?? streams[0]
-  if (found === undefined) return null
-  // The run that began a reverse stream may be in the ledger of the other database, and this one without runs yet.
-  const sql = 'SELECT command FROM migration_runs WHERE run_id = ?'
-  const [run] = (await hasTable(database, 'migration_runs')) ? await database.all(sql, [BigInt(found.id)]) : []
-  return { ...found, isReverse: run === undefined || String(run[0]).split(' ')[1] === 'cutover' }
+  return found === undefined ? null : { ...found, isReverse: await isOfCutover(database, found.id) }
+}
+
+/** True if a cutover began the stream. */
+async function isOfCutover(database: LedgerDatabase, id: string): Promise<boolean> {
+  const cutover = `SELECT 1 FROM migration_switches WHERE reverse_stream_id = ? AND status <> 'given up'`
+  if ((await hasTable(database, 'migration_switches')) && (await database.all(cutover, [id])).length > 0) return true
+  // The ledger of another database may have the cutover. This one has the run that began any other stream.
+  const begun = 'SELECT command FROM migration_runs WHERE run_id = ?'
+  const [run] = (await hasTable(database, 'migration_runs')) ? await database.all(begun, [BigInt(id)]) : []
+  return run === undefined || String(run[0]).split(' ')[1] === 'cutover'
 }
 
 /** True if any stream was ever started into this database. */
