@@ -56,7 +56,7 @@ export async function openDuckDb(options: DuckDbOptions): Promise<DuckDb> {
  * @throws SluiceError INTERNAL if the native library cannot be loaded; DuckDB's own error if the file cannot be opened
  */
 export async function openInstance(path: string, options: DuckDbOptions): Promise<DuckDBInstance> {
-  const { DuckDBInstance: Instance } = await import('@duckdb/node-api').catch((error: unknown) => {
+  const { DuckDBInstance: Instance } = await import('./api.ts').catch((error: unknown) => {
     throw new SluiceError('INTERNAL', 'the DuckDB library cannot be loaded', {
       cause: error,
       hint: 'install sluice again on this machine, so that npm selects the matching binary',

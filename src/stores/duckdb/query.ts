@@ -4,14 +4,7 @@
  * this table.
  */
 import { otherCount } from './session.ts'
-import {
-  DuckDBDecimalType,
-  DuckDBTypeId,
-  StatementType,
-  type DuckDBConnection,
-  type DuckDBType,
-  type DuckDBValue,
-} from '@duckdb/node-api'
+import type { DuckDBConnection, DuckDBType, DuckDBValue } from '@duckdb/node-api'
 import { decimalType, type DeclaredType } from '../../model/run/answer-file.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -19,6 +12,7 @@ import { sqlLiteral } from '../../shared/sql-text.ts'
 import type { QueryOptions, QueryPage, SqlRow } from '../../model/run/sql-port.ts'
 import { badQuery, givesNoRows, severalStatements } from '../common/query-errors.ts'
 import { QueryWatch } from '../common/query-watch.ts'
+import { DuckDBDecimalType, DuckDBTypeId, StatementType } from './api.ts'
 import { duckdbError } from './errors.ts'
 import { doubledBom } from './copy/select.ts'
 import { fromDuckdb } from './sql-values.ts'

@@ -3,12 +3,13 @@
  * errors. Nothing is streamed: DuckDB's streams end without an error when the query fails half-way, so each result is
  * complete before its first row is returned.
  */
-import { ResultReturnType, type DuckDBConnection, type DuckDBMaterializedResult } from '@duckdb/node-api'
+import type { DuckDBConnection, DuckDBMaterializedResult } from '@duckdb/node-api'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { SqlRow } from '../../model/run/sql-port.ts'
 import { Turn } from '../../model/run/turn.ts'
 import { conditionHint } from '../common/query-errors.ts'
+import { ResultReturnType } from './api.ts'
 import { duckdbError, isExpressionError, duckdbErrorLine } from './errors.ts'
 import { append, fromDuckdb, toDuckdb } from './sql-values.ts'
 

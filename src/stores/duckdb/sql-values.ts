@@ -1,17 +1,10 @@
 /** Converts values to and from DuckDB. */
-import {
-  DuckDBBlobValue,
-  DuckDBDateValue,
-  DuckDBTimestampTZValue,
-  DuckDBTypeId,
-  type DuckDBAppender,
-  type DuckDBConnection,
-  type DuckDBValue,
-} from '@duckdb/node-api'
+import type { DuckDBAppender, DuckDBConnection, DuckDBValue } from '@duckdb/node-api'
 import { isoOfText, isoTime } from '../../shared/clock.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { Cell } from '../../model/copy/rows.ts'
 import type { SqlRow, SqlValue } from '../../model/run/sql-port.ts'
+import { DuckDBBlobValue, DuckDBDateValue, DuckDBTimestampTZValue, DuckDBTypeId } from './api.ts'
 
 /** Bulk insert by the appender. Columns that are not named get their default. */
 export async function append(

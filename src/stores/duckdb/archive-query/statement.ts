@@ -1,8 +1,8 @@
 /** A typed statement: its kind, its columns, and its result. */
-import { DuckDBTypeId, StatementType } from '@duckdb/node-api'
 import { SluiceError } from '../../../shared/errors.ts'
 import { sqlLiteral } from '../../../shared/sql-text.ts'
 import { severalStatements } from '../../common/query-errors.ts'
+import { DuckDBTypeId, StatementType } from '../api.ts'
 import { engineError } from '../errors.ts'
 import type { QuerySession } from './session.ts'
 

@@ -1,6 +1,6 @@
 /** Rows of a query as canonical values. */
 import { shownValue } from '../../../model/copy/bytes-text.ts'
-import { type DuckDBDataChunk, type DuckDBMaterializedResult, type DuckDBValue } from '@duckdb/node-api'
+import type { DuckDBDataChunk, DuckDBMaterializedResult, DuckDBValue } from '@duckdb/node-api'
 import type { ColumnType } from '../../../model/copy/column-type.ts'
 import { storedConverter } from '../../../model/copy/convert.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
