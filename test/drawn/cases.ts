@@ -13,6 +13,17 @@ export type Case = Pick<DrawnTable, 'columns'> &
 
 export const CASES: readonly Case[] = [
   {
+    why: 'D1 did not see that its table is STRICT: a second copy of a column that holds anything had another plan',
+    from: 'sqlite',
+    to: 'd1',
+    columns: [
+      { name: 'c0', type: 'int', values: ['1'] },
+      { name: 'c1', type: 'ANY', values: [`'0001-01-01'`] },
+    ],
+    key: [0],
+    options: 'STRICT, WITHOUT ROWID',
+  },
+  {
     why: 'rows of DuckDB were not found by a key with the name of a value that DuckDB knows',
     from: 'mysql',
     to: 'duckdb',

@@ -121,12 +121,16 @@ function stepsThere({ quote, clauses }: DrawnSystem, table: DrawnTable, { what, 
             [alter(clauses.nullable(quote(one.name), one.type, what === 'null'))],
             [alter(clauses.nullable(quote(one.name), one.type, what !== 'null'))],
           )
-    case 'default':
+    case 'default': {
+      // NULL would change nothing, which looks in MySQL like two ALTERs that undo each other.
+      const value = one.values.find((each) => each !== 'NULL')
+      if (value === undefined) return null
       return steps(
         table,
-        [alter(`ALTER COLUMN ${quote(one.name)} SET DEFAULT ${one.values[0] ?? 'NULL'}`)],
+        [alter(`ALTER COLUMN ${quote(one.name)} SET DEFAULT ${value}`)],
         [alter(`ALTER COLUMN ${quote(one.name)} DROP DEFAULT`)],
       )
+    }
     case 'expression': {
       const computed = columns.find(({ type }) => COMPUTED.test(type))
       const kind = computed === undefined ? undefined : COMPUTED.exec(computed.type)?.[1]

@@ -94,6 +94,9 @@ async function went(step: string, operation: DiffOperation): Promise<Went> {
   const isFine =
     ran.finished.exitCode === 0 || (ran.finished.exitCode === 1 && ran.finished.error?.code === 'DIFFERENCES')
   if (!isFine) return { counts: '', refused: refusalOf(ran, step) }
+  // Floating point numbers and NULL identify no row.
+  const keyless = ran.finished.error?.message ?? ''
+  if (/rows without a key differ/.test(keyless)) return { counts: '', refused: { is: 'named', code: 'DIFFERENCES', text: keyless } } // prettier-ignore
   const lossy = ran.events.flatMap((event) => (event.type === 'table.finished' ? (event.notes ?? []) : [])).find((one) => one.startsWith('compared after conversion to the types of the target')) // prettier-ignore
   if (lossy !== undefined) return { counts: '', refused: { is: 'named', code: 'LOSSY_TYPE', text: lossy } }
   const counts = countsOf(ran)
@@ -103,6 +106,8 @@ async function went(step: string, operation: DiffOperation): Promise<Went> {
   const isClean = counts === '0 missing, 0 different, 0 extra'
   if (isClean !== (ran.finished.exitCode === 0) && !operation.fix)
     return { counts: '', refused: fault(`${step} exit`, `${counts}, exit ${ran.finished.exitCode}`) }
+  const stays = ran.events.flatMap((event) => (event.type === 'log' && event.message.includes(' cannot be repaired: ') ? [event.message] : [])) // prettier-ignore
+  if (stays[0] !== undefined) return { counts, refused: { is: 'named', code: 'ROW_REFUSED', text: stays[0] } }
   return { counts, refused: ran.finished.exitCode === 0 ? EQUAL : null }
 }
 

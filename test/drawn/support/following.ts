@@ -85,7 +85,10 @@ async function altered(stream: Stream, made: DrawnTable, held: ReadonlySet<strin
   if (came.code !== 'STREAM_HALTED') return came
   if (goesOn(made)) return fault('alter needless', came.text)
   await target.sql(`DROP TABLE ${name}`)
-  return await comparedAfter(anewOf(stream, made, now), now.name, 'anew')
+  const anew = anewOf(stream, made, now)
+  // A stream that begins anew would also copy the table that a swap has left.
+  if (anew.operation.restart) await stream.source.sql(`DROP TABLE IF EXISTS ${system.quote('other')}`)
+  return await comparedAfter(anew, now.name, 'anew')
 }
 
 /** @returns the table after the ALTERs that the server accepted */

@@ -55,7 +55,23 @@ export const KNOWN: readonly Known[] = [
     is: (_, draw) => draw.from === 'mysql' && some(draw, /armscii8/),
   },
   {
+    why: 'PostgreSQL prints 6 digits of the floating point numbers of seg, and has no other form of it',
+    is: (operation, draw) => operation === 'diff' && keyed(draw, /^seg$/),
+  },
+  {
+    why: 'a number in a column of SQLite whose type says nothing is read as a text while the table is empty: -9e999 in "odd type" fails the first proof of a copy back, and not the second',
+    is: (_, draw) => isSqlite(draw.from) && some(draw, /^"odd type"$/, /^-?9e999$/),
+  },
+  {
+    why: 'a UNION of DuckDB that is NULL comes back from another system as a member that is NULL',
+    is: (_, draw) => draw.from === 'duckdb' && draw.to !== 'duckdb' && some(draw, /^UNION\b/, /^NULL$/),
+  },
+  {
+    why: 'a table of DuckDB without a key whose column hides its row numbers is refused after the plan',
+    is: (_, draw) => draw.from === 'duckdb' && draw.table.columns.some(({ name }) => name === 'rowid'),
+  },
+  {
     why: 'a key of PostgreSQL whose array has elements without an order (xid[]) ends with the message of the server',
-    is: (_, draw) => draw.from === 'postgresql' && keyed(draw, /^(?:xid|cid|tid)\[\]$/),
+    is: (_, draw) => draw.from === 'postgresql' && keyed(draw, /^(?:xid|cid|tid|refcursor)\[\]$/),
   },
 ]

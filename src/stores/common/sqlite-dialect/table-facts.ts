@@ -178,17 +178,18 @@ export function firstValuesSql(table: string, column: string): string {
 
 /**
  * The type that the first values show.
- * @param classes their storage classes
- * @param hasZone true if a timestamp gets a zone
+ * @param rows of `firstValuesSql`
  * @returns null if the declared type is right
  */
-export function inferredType(native: string, classes: readonly unknown[], hasZone: boolean): ColumnType | null {
+export function inferredType(native: string, rows: readonly (readonly unknown[])[]): ColumnType | null {
   const declared = sqliteColumnType(native)
-  const only = (...names: readonly string[]): boolean => classes.every((one) => names.includes(String(one)))
-  if (classes.length === 0) return declared === null ? ANY : null
+  const only = (...names: readonly string[]): boolean => rows.every(([storage]) => names.includes(String(storage)))
+  if (rows.length === 0) return declared === null ? ANY : null
   if (only('integer')) return { kind: 'int', bits: 64 }
   if (declared !== null) {
     if (only('real', 'integer')) return { kind: 'float', bits: 64 }
+    // Values without a zone are UTC, as in SQLite's date functions.
+    const hasZone = rows.some(([, zone]) => zone === 1)
     return declared.kind === 'timestamp' && hasZone ? { ...declared, zone: true } : null
   }
   if (only('real')) return { kind: 'float', bits: 64 }

@@ -109,9 +109,7 @@ function questionsOn(shape: D1Shape, at: number, count: boolean, estimates: bool
     if (!dependsOnRows(native)) continue
     questions.push(
       ask(firstValuesSql(shape.name, name), (rows, answer) => {
-        const classes = rows.map(([storage]) => storage)
-        const hasZone = rows.every(([, zone]) => zone === 1)
-        const type = inferredType(native, classes, hasZone)
+        const type = inferredType(native, rows)
         if (type !== null) answer.types.set(name, type)
       }),
     )

@@ -20,17 +20,18 @@ export async function d1Tables(client: D1Client, pattern: string, signal: AbortS
   const [listed] = await client.read(
     [
       {
-        sql: `SELECT l.name, s.sql, l.wr FROM pragma_table_list AS l JOIN sqlite_schema AS s ON s.type = 'table' AND s.name = l.name
+        sql: `SELECT l.name, s.sql, l.wr, l.strict FROM pragma_table_list AS l JOIN sqlite_schema AS s ON s.type = 'table' AND s.name = l.name
               WHERE l.schema = 'main' AND l.type = 'table' AND substr(l.name, 1, 7) <> 'sqlite_' AND lower(substr(l.name, 1, 4)) <> '_cf_'`,
         params: [],
       },
     ],
     { signal },
   )
-  const all = (listed?.rows ?? []).map(([name, sql, wr]) => ({
+  const all = (listed?.rows ?? []).map(([name, sql, wr, strict]) => ({
     name: String(name),
     sql: String(sql),
     withoutRowid: wr === 1,
+    strict: strict === 1,
   }))
   const chosen = tablesNamed(all, pattern)
   if (chosen.length === 0) return []
@@ -63,7 +64,7 @@ function rowsAt(rows: readonly D1Row[] | undefined, at: number): readonly D1Row[
 }
 
 function shapeOf(
-  { name, sql, withoutRowid }: { readonly name: string; readonly sql: string; readonly withoutRowid: boolean },
+  { withoutRowid, ...table }: Pick<D1Shape, 'name' | 'sql' | 'strict'> & { readonly withoutRowid: boolean },
   columnRows: readonly D1Row[],
   indexRows: readonly D1Row[],
 ): D1Shape {
@@ -85,8 +86,7 @@ function shapeOf(
     collations: parts.map(([, , , , collation]) => String(collation).toUpperCase()),
   }))
   return {
-    name,
-    sql,
+    ...table,
     rowid: withoutRowid ? null : freeRowid(columns),
     alias: withoutRowid
       ? null
@@ -104,7 +104,7 @@ function shapeOf(
 function specOf(shape: D1Shape, { types, collations, rows, bytes, lastRowid }: Inspections): TableSpec {
   const columns = shape.columns.map((info): Column => {
     const collation = collations.get(info.name)
-    const column = sqliteColumnOf(info, shape.alias, types.get(info.name))
+    const column = sqliteColumnOf(info, shape.alias, types.get(info.name), shape.strict)
     return collation === undefined ? column : { ...column, collation }
   })
   return {

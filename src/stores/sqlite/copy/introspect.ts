@@ -95,11 +95,7 @@ function inferredIn(
   { name, type: native }: SqliteColumnInfo,
 ): ColumnType | null {
   if (!dependsOnRows(native)) return null
-  const rows = rowsOf(connection, firstValuesSql(table, name))
-  const classes = rows.map(([storage]) => storage)
-  // If some values have a zone, the column gets a zone. Values without one are UTC, as in SQLite's date functions.
-  const hasZone = rows.some(([, zone]) => zone === 1)
-  return inferredType(native, classes, hasZone)
+  return inferredType(native, rowsOf(connection, firstValuesSql(table, name)))
 }
 
 function blocksOf(connection: Database.Database, table: string, rowid: string): bigint {
