@@ -2,11 +2,25 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { afterEach, expect, it } from 'vitest'
-import { copyOf, makePlace, perform } from '../support/copy-systems.ts'
+import { afterAll, expect, it } from 'vitest'
+import type { DiffOperation } from '../../src/engine/copy/operations/diff/declaration.ts'
+import { copyOf, makePlace, perform, type Place } from '../support/copy-systems.ts'
 
 const folder = mkdtempSync(path.join(tmpdir(), 'sluice-unread-'))
-afterEach(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+function diffOf(source: Place, target: Place, more: Pick<DiffOperation, 'fix' | 'deleteExtra'>): DiffOperation {
+  return {
+    kind: 'diff',
+    from: source.url,
+    to: target.url,
+    tables: ['t'],
+    rename: {},
+    workers: 2,
+    limit: 10,
+    ...more,
+  }
+}
 
 it('the unreadable row is named, and all other rows are compared and repaired', async () => {
   const [source, target] = [await makePlace('sqlite', folder), await makePlace('sqlite', folder)]
@@ -19,18 +33,7 @@ it('the unreadable row is named, and all other rows are compared and repaired', 
   expect(copied.error).toBeUndefined()
   await source.sql(`UPDATE t SET v = x'ff' WHERE id = 30000`)
   await target.sql(`UPDATE t SET v = 'other' WHERE id = 30001`, 'DELETE FROM t WHERE id = 7')
-  const diff = (fix: boolean) =>
-    perform({
-      kind: 'diff',
-      from: source.url,
-      to: target.url,
-      tables: ['t'],
-      rename: {},
-      workers: 2,
-      limit: 10,
-      fix,
-      deleteExtra: fix,
-    })
+  const diff = (fix: boolean) => perform(diffOf(source, target, { fix, deleteExtra: fix }))
   const { finished, events } = await diff(false)
   const found = events.flatMap((event) =>
     event.type === 'difference' ? [`${event.key.join()} ${event.difference}`] : [],
@@ -47,4 +50,18 @@ it('the unreadable row is named, and all other rows are compared and repaired', 
     hint: 'read the log: it names these rows, with the causes',
   })
   expect(await target.rows('SELECT count(*) FROM t WHERE id = 30000')).toEqual([['1']])
+})
+
+it('no hint removes rows of the target that may be those that could not be read', async () => {
+  const [source, target] = [await makePlace('sqlite', folder), await makePlace('sqlite', folder)]
+  for (const [place, value] of [
+    [source, '9223372036854775807'],
+    [target, '1'],
+  ] as const)
+    await place.sql('CREATE TABLE t (b BOOLEAN PRIMARY KEY)', `INSERT INTO t VALUES (${value})`)
+  for (const fix of [false, true]) {
+    const { finished } = await perform(diffOf(source, target, { fix, deleteExtra: false }))
+    expect(finished.totals).toMatchObject({ missing: '0', extra: '1', errors: '1' })
+    expect(finished.error?.hint).toContain('are kept: they may be rows of the source that could not be read')
+  }
 })

@@ -106,7 +106,7 @@ async function went(step: string, operation: DiffOperation): Promise<Went> {
   const isClean = counts === '0 missing, 0 different, 0 extra'
   if (isClean !== (ran.finished.exitCode === 0) && !operation.fix)
     return { counts: '', refused: fault(`${step} exit`, `${counts}, exit ${ran.finished.exitCode}`) }
-  const stays = ran.events.flatMap((event) => (event.type === 'log' && event.message.includes(' cannot be repaired: ') ? [event.message] : [])) // prettier-ignore
+  const stays = ran.events.flatMap((event) => (event.type === 'log' && / cannot be (?:repaired: |read, and )/.test(event.message) ? [event.message] : [])) // prettier-ignore
   if (stays[0] !== undefined) return { counts, refused: { is: 'named', code: 'ROW_REFUSED', text: stays[0] } }
   return { counts, refused: ran.finished.exitCode === 0 ? EQUAL : null }
 }

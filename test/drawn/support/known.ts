@@ -76,6 +76,8 @@ export const KNOWN: readonly Known[] = [
   },
   {
     why: 'a key of PostgreSQL whose array has elements without an order (xid[]) ends with the message of the server',
-    is: (_, draw) => draw.from === 'postgresql' && keyed(draw, /^(?:xid|cid|tid|refcursor)\[\]$/),
+    is: (_, draw) =>
+      draw.from === 'postgresql' &&
+      keyed(draw, /^(?:xid|cid|tid|refcursor|line|lseg|box|path|polygon|circle|point|json|jsonpath|xml)\[\]$/),
   },
 ]

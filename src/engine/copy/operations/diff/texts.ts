@@ -56,15 +56,27 @@ function keyedOf({ missing, different, extra, fixed }: DiffCounts): bigint {
 const OUTSIDE =
   'rows that only the target has are kept: the source may have them outside --where; compare without --where to find out'
 
+const UNREAD =
+  'rows that only the target has are kept: they may be rows of the source that could not be read or repaired; correct these first'
+
+/** Why rows that only the target has must stay; null if they may be removed. */
+function keptBecause({ where }: DiffOperation, { errors }: DiffCounts): string | null {
+  if (where !== undefined) return OUTSIDE
+  return errors > 0n ? UNREAD : null
+}
+
 export function hintFor(operation: DiffOperation, sum: DiffCounts, commandLine: string): string {
-  const { fix, deleteExtra, overwriteNewer, where } = operation
+  const { fix, deleteExtra, overwriteNewer } = operation
   const keyed = keyedOf(sum)
+  const kept = keptBecause(operation, sum)
   if (sum.ranges > 0n && keyed <= 0n) return `the log shows how many rows each side has; ${KEYLESS_HINT}`
   if (keyed <= 0n) return 'read the log: it names these rows, with the causes'
   if (!fix) {
-    if (sum.missing + sum.different === 0n && where !== undefined) return OUTSIDE
     if (sum.missing + sum.different === 0n)
-      return `run ${commandLine} --fix --delete-extra to remove rows that only the target has; they are recorded first`
+      return (
+        kept ??
+        `run ${commandLine} --fix --delete-extra to remove rows that only the target has; they are recorded first`
+      )
     const most =
       sum.newer > 0n && overwriteNewer !== true
         ? '; add --overwrite-newer to overwrite newer values of the target too'
@@ -73,7 +85,7 @@ export function hintFor(operation: DiffOperation, sum: DiffCounts, commandLine: 
   }
   if (sum.newer > 0n && overwriteNewer !== true)
     return 'newer values of the target are kept; add --overwrite-newer to overwrite them'
-  if (!deleteExtra && where !== undefined && sum.extra > 0n) return OUTSIDE
+  if (!deleteExtra && kept !== null && sum.extra > 0n) return kept
   return deleteExtra || sum.extra === 0n
     ? 'run the same command again to repair the rest; the log names rows that cannot be repaired'
     : 'rows that only the target has are kept; add --delete-extra to remove them'
