@@ -53,6 +53,7 @@ const APRIL = Date.UTC(2024, 3, 1)
 /** 250 rows of the year 2024, ten per partition. */
 async function bookings(name: string, more = ''): Promise<TableSpec> {
   await keyspace.cql(
+    `DROP TABLE IF EXISTS ${name}`,
     `CREATE TABLE ${name} (p int, c int, at timestamp, note text, f double${more === '' ? '' : `, ${more}`}, PRIMARY KEY (p, c))`,
   )
   const cql = `INSERT INTO ${keyspace.name}.${name} (p, c, at, note, f) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ${OLD}`
