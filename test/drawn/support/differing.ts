@@ -27,7 +27,7 @@ export async function judgeDiff({ from, to, table }: Copying, servers: Servers, 
     if (!isCopied(came)) return came
     if (came.length > 0) return { is: 'named', code: 'ROWS_ASIDE', text: came[0] ?? '' }
     const difference = differences(source, target)
-    const none = await went('diff', difference)
+    const none = await went('diff of equals', difference)
     if (none.counts !== '0 missing, 0 different, 0 extra') return none.refused ?? fault('diff of equals', none.counts)
     const name = await from.tableOf(source)
     const before = await from.judge(source, name)
@@ -38,7 +38,7 @@ export async function judgeDiff({ from, to, table }: Copying, servers: Servers, 
     if (found.counts !== expected) return found.refused ?? fault('diff miscounts', `${expected}, and it says ${found.counts}`) // prettier-ignore
     const repaired = await went('mend', { ...difference, fix: true, deleteExtra: true })
     if (repaired.refused !== null && repaired.refused.is !== 'equal') return repaired.refused
-    const again = await went('diff', difference)
+    const again = await went('mended', difference)
     if (again.counts !== '0 missing, 0 different, 0 extra') return again.refused ?? fault('mend is none', again.counts)
     if (from.system === to.system) return await compared(from, after, target, 'mend', [])
     await back.sql(...from.loose, ...statementsOf(from, made))
@@ -86,6 +86,9 @@ function differences(source: Place, target: Place): DiffOperation {
   return { ...copyOf(source, target, '*', { workers: 1 }), kind: 'diff', limit: 100, fix: false, deleteExtra: false } // prettier-ignore
 }
 
+/** Steps that may report rows which they cannot compare or repair. Before and after them all rows are equal. */
+const OF_CHANGES: ReadonlySet<string> = new Set(['diff', 'mend'])
+
 type Went = { readonly counts: string; readonly refused: Verdict | null }
 
 async function went(step: string, operation: DiffOperation): Promise<Went> {
@@ -94,9 +97,10 @@ async function went(step: string, operation: DiffOperation): Promise<Went> {
   const isFine =
     ran.finished.exitCode === 0 || (ran.finished.exitCode === 1 && ran.finished.error?.code === 'DIFFERENCES')
   if (!isFine) return { counts: '', refused: refusalOf(ran, step) }
+  const isOfChanges = OF_CHANGES.has(step)
   // Floating point numbers and NULL identify no row.
   const keyless = ran.finished.error?.message ?? ''
-  if (/rows without a key differ/.test(keyless)) return { counts: '', refused: { is: 'named', code: 'DIFFERENCES', text: keyless } } // prettier-ignore
+  if (isOfChanges && /rows without a key differ/.test(keyless)) return { counts: '', refused: { is: 'named', code: 'DIFFERENCES', text: keyless } } // prettier-ignore
   const lossy = ran.events.flatMap((event) => (event.type === 'table.finished' ? (event.notes ?? []) : [])).find((one) => one.startsWith('compared after conversion to the types of the target')) // prettier-ignore
   if (lossy !== undefined) return { counts: '', refused: { is: 'named', code: 'LOSSY_TYPE', text: lossy } }
   const counts = countsOf(ran)
@@ -107,7 +111,8 @@ async function went(step: string, operation: DiffOperation): Promise<Went> {
   if (isClean !== (ran.finished.exitCode === 0) && !operation.fix)
     return { counts: '', refused: fault(`${step} exit`, `${counts}, exit ${ran.finished.exitCode}`) }
   const stays = ran.events.flatMap((event) => (event.type === 'log' && / cannot be (?:repaired: |read, and )/.test(event.message) ? [event.message] : [])) // prettier-ignore
-  if (stays[0] !== undefined) return { counts, refused: { is: 'named', code: 'ROW_REFUSED', text: stays[0] } }
+  if (isOfChanges && stays[0] !== undefined)
+    return { counts, refused: { is: 'named', code: 'ROW_REFUSED', text: stays[0] } }
   return { counts, refused: ran.finished.exitCode === 0 ? EQUAL : null }
 }
 

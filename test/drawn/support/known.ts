@@ -64,7 +64,7 @@ export const KNOWN: readonly Known[] = [
   },
   {
     why: 'a number in a column of SQLite whose type says nothing is read as a text while the table is empty: -9e999 in "odd type" fails the first proof of a copy back, and not the second',
-    is: (_, draw) => isSqlite(draw.from) && some(draw, /^"odd type"$/, /^-?9e999$/),
+    is: (_, draw) => isSqlite(draw.from) && draw.to === 'd1' && some(draw, /^"odd type"$/, /^-?9e999$/),
   },
   {
     why: 'a UNION of DuckDB that is NULL comes back from another system as a member that is NULL',
@@ -72,7 +72,8 @@ export const KNOWN: readonly Known[] = [
   },
   {
     why: 'a table of DuckDB without a key whose column hides its row numbers is refused after the plan',
-    is: (_, draw) => draw.from === 'duckdb' && draw.table.columns.some(({ name }) => name === 'rowid'),
+    is: (_, { from, table: { key, columns } }) =>
+      from === 'duckdb' && key.length === 0 && columns.some(({ name }) => name === 'rowid'),
   },
   {
     why: 'a key of PostgreSQL whose array has elements without an order (xid[]) ends with the message of the server',
