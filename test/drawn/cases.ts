@@ -24,6 +24,25 @@ export const CASES: readonly Case[] = [
     options: 'STRICT, WITHOUT ROWID',
   },
   {
+    why: 'PostgreSQL prints 6 digits of the numbers of seg, and has no other form of them: the others were lost',
+    from: 'postgresql',
+    to: 'postgresql',
+    columns: [
+      { name: 'c0', type: 'int', values: ['1'] },
+      { name: 'c1', type: 'seg', values: [`'1.2345678'`] },
+    ],
+    key: [0],
+    expected: 'LOSSY_TYPE',
+  },
+  {
+    why: 'rows with equal texts could not be told apart by a key of seg',
+    from: 'postgresql',
+    to: 'sqlite',
+    columns: [{ name: 'c0', type: 'seg', values: [`'1.2345678'`, `'1.2345679'`] }],
+    key: [0],
+    expected: 'UNSUPPORTED_KEY',
+  },
+  {
     why: 'rows of DuckDB were not found by a key with the name of a value that DuckDB knows',
     from: 'mysql',
     to: 'duckdb',

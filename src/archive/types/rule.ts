@@ -14,8 +14,9 @@ const MOST_DIGITS = 6
  * the type of the value
  * @returns null for a type without a rule
  */
-export function ruleFor({ type, native }: Column, asText: boolean, isLoose = false): Rule | null {
+export function ruleFor({ type, native, textLoses }: Column, asText: boolean, isLoose = false): Rule | null {
   if (asText) return isLoose || isAny(type) ? textOf(native, ANY) : textOf(native)
+  if (textLoses !== undefined) return null
   switch (type.kind) {
     case 'bool':
       return { as: type, stored: 'boolean' }

@@ -20,17 +20,23 @@ export function ruled(
     `an archive cannot store ${where}.${column.name}: it is ${typeText(column)}`,
     {
       where: `${where}.${column.name}`,
-      ...(namesObjects(column.type)
-        ? {
-            reason: 'its values are names of objects, and a restored name may then refer to another object',
-            hint: `${flag} stores these names; if objects may be renamed, change the column to a number (oid) first`,
-          }
-        : {
-            reason: 'its values can have different types, and a text would not store the type',
-            hint: `${flag} stores each of them as a SQL literal`,
-          }),
+      ...refusedFor(column, flag),
     },
   )
+}
+
+function refusedFor({ type, textLoses }: Column, flag: string): { readonly reason: string; readonly hint: string } {
+  if (textLoses !== undefined) return { reason: textLoses, hint: `${flag} stores the text of each value` }
+  if (namesObjects(type)) {
+    return {
+      reason: 'its values are names of objects, and a restored name may then refer to another object',
+      hint: `${flag} stores these names; if objects may be renamed, change the column to a number (oid) first`,
+    }
+  }
+  return {
+    reason: 'its values can have different types, and a text would not store the type',
+    hint: `${flag} stores each of them as a SQL literal`,
+  }
 }
 
 function typeText({ native }: Column): string {

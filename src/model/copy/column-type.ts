@@ -78,6 +78,8 @@ export type Column = {
   readonly typeSql?: string
   /** Set if the system cannot recreate the same values from their texts. */
   readonly oneWay?: true
+  /** What the text of a value does not keep; set if its system has no other form of the value that it can read. */
+  readonly textLoses?: string
   /** Portable form of its values, if no other system can read the native form. `ewkb` also names a native type. */
   readonly portable?: 'ewkb'
   /** Set if only its own system can interpret its values: they are copied as the hexadecimal digits of their bytes. */

@@ -59,10 +59,6 @@ export const KNOWN: readonly Known[] = [
     is: (_, draw) => draw.from === 'mysql' && some(draw, /armscii8/),
   },
   {
-    why: 'PostgreSQL prints 6 digits of the floating point numbers of seg, and has no other form of it',
-    is: (operation, draw) => operation === 'diff' && keyed(draw, /^seg$/),
-  },
-  {
     why: 'a number in a column of SQLite whose type says nothing is read as a text while the table is empty: -9e999 in "odd type" fails the first proof of a copy back, and not the second',
     is: (_, draw) => isSqlite(draw.from) && draw.to === 'd1' && some(draw, /^"odd type"$/, /^-?9e999$/),
   },

@@ -46,10 +46,10 @@ export function pairTypes(
       },
     )
   }
-  if (sameSystem && source.native === target.native) return { as: verbatim(source) }
-  const pairing = rewritten ? null : (betweenJson(source, target) ?? betweenGeometries(source, target))
-  if (pairing !== null) return pairing
-  return paired(source, target, accepted, where)
+  const unchanged = sameSystem && source.native === target.native ? { as: verbatim(source) } : null
+  const special = unchanged ?? (rewritten ? null : (betweenJson(source, target) ?? betweenGeometries(source, target)))
+  const pairing = special ?? paired(source, target, accepted, where)
+  return source.textLoses === undefined ? pairing : { ...pairing, lossy: source.textLoses }
 }
 
 /** Transfers JSON as written, or names the loss if the target normalizes JSON. Null for other pairs. */

@@ -260,7 +260,9 @@ export function withKey(table: TableSpec, key: readonly string[] | undefined): T
  * UNSUPPORTED_KEY
  */
 function refuseOneWay({ table, key, columns }: TableSpec): void {
-  const column = columns.find(({ name, oneWay }) => oneWay === true && key.includes(name))
+  const column = columns.find(
+    ({ name, oneWay, textLoses }) => (oneWay === true || textLoses !== undefined) && key.includes(name),
+  )
   if (column === undefined) return
   const hidden = hiddenMembersText(column.native)
   throw new SluiceError(
@@ -268,9 +270,9 @@ function refuseOneWay({ table, key, columns }: TableSpec): void {
     `${table.name} cannot be copied by its key ${column.name}: different values of this column have the same text`,
     {
       where: tableText(table),
-      reason: hidden ?? `${column.native} has several members with the same text`,
+      reason: column.textLoses ?? hidden ?? `${column.native} has several members with the same text`,
       hint:
-        hidden === null
+        hidden === null && column.textLoses === undefined
           ? 'give each member a different name, or name other unique columns with --key'
           : 'name other unique columns with --key',
     },

@@ -5,7 +5,7 @@ import { collationSql, isDeterministicSql } from '../copy/collations.ts'
 import { HAS_SAME_CHILDREN } from './relation.ts'
 import type { CopySession, TextRow } from './session.ts'
 import { literal } from './sql.ts'
-import { compositeFields, postgresColumnType, loadTypes, typeStatement } from './types.ts'
+import { compositeFields, lostInText, postgresColumnType, loadTypes, typeStatement } from './types.ts'
 
 type TablePattern = {
   /** SQL over `n.nspname` and `c.relname`. */
@@ -130,7 +130,10 @@ function columnOf(row: TextRow, types: Awaited<ReturnType<typeof loadTypes>>): C
     native: native ?? '',
     ...(native === 'json' ? { spelled: true } : {}),
     ...(fields === null ? {} : { fields }),
-    ...givenFields({ typeSql: typeStatement(type ?? '', types) ?? undefined }),
+    ...givenFields({
+      typeSql: typeStatement(type ?? '', types) ?? undefined,
+      textLoses: lostInText(type ?? '', types) ?? undefined,
+    }),
     ...(known.kind === 'decimal' && known.precision === undefined ? { exactAs: native ?? '' } : {}),
     ...(known.kind === 'decimal' && known.scale !== 0 ? { zeros: true } : {}),
     nullable: nullable === 't',

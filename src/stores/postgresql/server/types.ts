@@ -104,6 +104,16 @@ export function compositeFields(oid: string, types: ReadonlyMap<string, PgType>)
   return part === '0' ? null : compositeFields(part, types)
 }
 
+/** What the text of a value does not keep of a type, an array or a domain of it, or one of its fields; null if nothing. */
+export function lostInText(oid: string, types: ReadonlyMap<string, PgType>): string | null {
+  const type = types.get(oid)
+  if (type === undefined) return null
+  // The extension `seg` prints 6 digits of its numbers (FLT_DIG), and has neither a binary form nor another text.
+  if (type.kind === 'b' && /(?:^|\.)seg$/.test(type.name)) return 'no more than 6 digits of its numbers are kept'
+  const parts = [type.base, type.element, ...type.fields.map((field) => field.oid)]
+  return parts.map((part) => lostInText(part, types)).find((lost) => lost !== null) ?? null
+}
+
 /** @param modifier length or precision of the column, as in pg_attribute */
 export function postgresColumnType(oid: string, modifier: number, types: ReadonlyMap<string, PgType>): ColumnType {
   const type = types.get(oid)
