@@ -43,6 +43,18 @@ export const CASES: readonly Case[] = [
     expected: 'UNSUPPORTED_KEY',
   },
   {
+    why: 'a table without a key whose column hides the row numbers of DuckDB was refused after the plan',
+    from: 'duckdb',
+    to: 'duckdb',
+    columns: [{ name: 'rowid', type: 'VARCHAR', values: [`'a'`, `'b'`, `'b'`] }],
+  },
+  {
+    why: 'a table of PostgreSQL without a key whose column hides the row numbers of DuckDB was refused after the plan',
+    from: 'postgresql',
+    to: 'duckdb',
+    columns: [{ name: 'RowID', type: 'text', values: [`'a'`, `'b'`, `'b'`] }],
+  },
+  {
     why: 'rows of DuckDB were not found by a key with the name of a value that DuckDB knows',
     from: 'mysql',
     to: 'duckdb',

@@ -37,6 +37,8 @@ export type StoreAbilities = {
   readonly looseTypes?: true
   /** Largest length of values, by names of types that are declared without one; absent if these have no limit. */
   readonly lengths?: Readonly<Record<string, number>>
+  /** Name of its row numbers, by which it finds the new rows of a table without a key; a column may have the same name. */
+  readonly rowNumbers?: string
   /** Set if a list column cannot be part of a key. */
   readonly noListKeys?: true
   /** Set if a column of its type `json` cannot be part of a key. */

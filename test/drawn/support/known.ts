@@ -67,11 +67,6 @@ export const KNOWN: readonly Known[] = [
     is: (_, draw) => draw.from === 'duckdb' && draw.to !== 'duckdb' && some(draw, /^UNION\b/, /^NULL$/),
   },
   {
-    why: 'a table of DuckDB without a key whose column hides its row numbers is refused after the plan',
-    is: (_, { from, table: { key, columns } }) =>
-      from === 'duckdb' && key.length === 0 && columns.some(({ name }) => name === 'rowid'),
-  },
-  {
     why: 'a key of PostgreSQL whose array has elements without an order (xid[]) ends with the message of the server',
     is: (_, draw) =>
       draw.from === 'postgresql' &&

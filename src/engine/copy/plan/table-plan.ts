@@ -70,7 +70,7 @@ export function planTable(
   if (options.acceptAllLossy !== true) refuseLossy(source, columns, options.acceptLossy)
   if (found !== null) refuseMissing(target, columns)
   const keyed = source.key.length > 0
-  const cut = keyed ? 'key' : source.blocks !== undefined ? 'block' : 'all'
+  const cut = keyed ? 'key' : source.blocks !== undefined && !hidesNumbers(target, to) ? 'block' : 'all'
   const rangeKey = source.key.map((name) => columns.find((column) => column.from === name)?.to ?? name)
   refuseKeys(options, source, target, rangeKey)
   if (found !== null && to.can.atomic === 'row') refuseMerging(found, found.key, rangeKey)
@@ -104,6 +104,10 @@ export function planTable(
     chunkRows: options.chunkRows ?? recommendedChunkRows(source.rows, source.bytes),
   } as const
   return { ...plan, hash: planHash(from.identity, plan) }
+}
+
+function hidesNumbers({ columns }: TableSpec, { can: { rowNumbers } }: CopyStore): boolean {
+  return columns.some(({ name }) => name.toLowerCase() === rowNumbers)
 }
 
 function asEmpty(table: TableSpec): TableSpec {

@@ -30,6 +30,7 @@ export type DuckdbCopyOptions = { readonly mode: 'read' | 'write'; readonly labe
 
 const ABILITIES: StoreAbilities = {
   farTimes: true,
+  rowNumbers: 'rowid',
   noListKeys: true,
   atomic: 'chunk',
   snapshot: 'shared',
