@@ -70,11 +70,15 @@ export class ChunkLines {
 }
 
 /** ` (id 1 to 50000)`; empty for a chunk that is not a range of one column. */
-function rangeText({ from, to }: EventOf<'chunk.started'> | EventOf<'chunk.done'>, { key, low, high }: Begun): string {
+function rangeText(event: EventOf<'chunk.started'> | EventOf<'chunk.done'>, { key, low, high }: Begun): string {
+  const { from, to } = event
   const [column] = key
   if (column === undefined || key.length > 1 || from === undefined || to === undefined) return ''
   const [first, last] = [from?.[0] ?? low, to?.[0] ?? high]
-  return first === undefined || last === undefined ? '' : ` (${column} ${first} to ${last})`
+  if (first === undefined || last === undefined) return ''
+  // An open chunk without rows begins behind the last key.
+  const isBehind = to === null && 'done' in event && event.done === '0'
+  return isBehind ? ` (${column} from ${first})` : ` (${column} ${first} to ${last})`
 }
 
 /** Text about a released chunk and the reason for its release. @param chunk text that names the chunk */

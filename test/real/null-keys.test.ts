@@ -112,5 +112,5 @@ test('diff counts rows without a usable key correctly, and gives no hint that wo
   expect(finished.error?.hint).not.toContain('--delete-extra')
   const table = events.find((one) => one.type === 'table.finished')
   expect(table).toMatchObject({ status: 'failed' })
-  expect(table?.type === 'table.finished' ? table.notes?.join(' ') : '').toContain('rows without a key differ')
+  expect(table?.type === 'table.finished' ? table.notes?.join(' ') : '').toContain('rows without a usable key differ')
 })

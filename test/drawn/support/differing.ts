@@ -100,7 +100,7 @@ async function went(step: string, operation: DiffOperation): Promise<Went> {
   const isOfChanges = OF_CHANGES.has(step)
   // Floating point numbers and NULL identify no row.
   const keyless = ran.finished.error?.message ?? ''
-  if (isOfChanges && /rows without a key differ/.test(keyless)) return { counts: '', refused: { is: 'named', code: 'DIFFERENCES', text: keyless } } // prettier-ignore
+  if (isOfChanges && /rows without a usable key differ/.test(keyless)) return { counts: '', refused: { is: 'named', code: 'DIFFERENCES', text: keyless } } // prettier-ignore
   const lossy = ran.events.flatMap((event) => (event.type === 'table.finished' ? (event.notes ?? []) : [])).find((one) => one.startsWith('compared after conversion to the types of the target')) // prettier-ignore
   if (lossy !== undefined) return { counts: '', refused: { is: 'named', code: 'LOSSY_TYPE', text: lossy } }
   const counts = countsOf(ran)

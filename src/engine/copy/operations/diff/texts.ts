@@ -1,5 +1,6 @@
 /** Texts of a comparison: counts, notes and hints. */
 import type { TablePlan } from '../../../../model/copy/plan.ts'
+import { countText } from '../../../../shared/figures.ts'
 import { KEYLESS_HINT, type DiffCounts } from '../../diff/outcome.ts'
 import type { PlannedTable } from '../../plan/plan-copy.ts'
 import type { DiffOperation } from './declaration.ts'
@@ -8,7 +9,7 @@ export function countsText(one: DiffCounts, { fix }: DiffOperation): string {
   const { rows, targetRows, missing, extra, different, fixed, ranges, newer, errors } = one
   return (
     (fixed > 0n ? 'before the repair: ' : '') +
-    `${rows} rows in the source, ${targetRows} in the target: ${missing} missing, ${extra} extra, ${different} different` +
+    `${countText(rows, 'row')} in the source, ${targetRows} in the target: ${missing} missing, ${extra} extra, ${different} different` +
     (fix ? `; ${fixed} repaired` : '') +
     (ranges > 0n ? `, and ${KEYLESS}` : '') +
     (newer > 0n ? `, ${newer} written later in the target` : '') +
@@ -36,7 +37,7 @@ export function asCopiedNotes({ source, options }: PlannedTable, operation: Diff
   return notes
 }
 
-const KEYLESS = 'rows without a key differ'
+const KEYLESS = 'rows without a usable key differ'
 
 /** @param open differing rows, and differing ranges of rows without a key */
 export function differText(sum: DiffCounts, open: bigint): string {
