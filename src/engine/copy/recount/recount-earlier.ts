@@ -272,12 +272,17 @@ function differs(
   // Without a key, rows can be neither compared nor upserted.
   const hintOf = (again: string): string =>
     plan.cut === 'key'
-      ? `to ${again}, add --again; to copy everything, add ${restart}; to accept the difference, add ${accepting}`
+      ? `to ${again}; to copy everything, add ${restart}; to accept the difference, add ${accepting}`
       : `empty the target's table and copy it again with --restart, or accept the difference with ${accepting}`
   if (atTarget.length === 0) {
     return new SluiceError('COUNTS_DIFFER', `the source's ${name} has changed since it was copied: ${list}`, {
       ...why,
-      hint: hintOf('copy what changed'),
+      // Without --delete-extra, --again keeps the rows that the source has deleted.
+      hint: hintOf(
+        found.some(({ one }) => one.source < one.before)
+          ? 'copy what changed, add --again, and --delete-extra to remove what the source no longer has'
+          : 'copy what changed, add --again',
+      ),
     })
   }
   return new SluiceError(
@@ -285,7 +290,7 @@ function differs(
     `the target no longer has the rows of ${name} that were copied into it: ${list}`,
     {
       ...why,
-      hint: hintOf('compare and restore rows'),
+      hint: hintOf('compare and restore rows, add --again'),
     },
   )
 }
