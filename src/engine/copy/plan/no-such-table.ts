@@ -2,6 +2,7 @@
 import { tableText } from '../../../model/copy/column-type.ts'
 import { closest } from '../../../shared/closest.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import { shellQuote } from '../../../shared/shell.ts'
 import { EVERY_TABLE } from '../operations/discover-database/declaration.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import { isLedgerTable } from '../../../stores/common/ledger-tables.ts'
@@ -16,7 +17,7 @@ export async function noSuchTable(store: SearchedStore, name: string, words: str
   const meant = name.includes('*') ? null : await similarTable(store, name)
   return new SluiceError('NO_SUCH_TABLE', `${words}${meant === null ? '' : ` (${meant}?)`}`, {
     where: store.label,
-    hint: 'sluice discover URL lists the tables',
+    hint: `sluice discover ${shellQuote(store.label)} lists the tables`,
   })
 }
 

@@ -1,6 +1,7 @@
 /** Reads tables that are partitioned by ranges from the dictionary. */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
+import { shellQuote } from '../../../../shared/shell.ts'
 import type { RangedTable, RangePartition } from '../../../../model/partition/maintenance-port.ts'
 import type { SqlRow } from '../../../../model/run/sql-port.ts'
 import { mysqlErrorNumber } from '../../error-numbers.ts'
@@ -100,7 +101,7 @@ async function specOf(session: MysqlSession, { schema, name }: TableName, server
   if (found !== undefined) return found
   throw new SluiceError('NO_SUCH_TABLE', `there is no table ${tableText({ schema: database, name })}`, {
     where: session.label,
-    hint: 'sluice discover URL lists its tables',
+    hint: `sluice discover ${shellQuote(session.label)} lists its tables`,
   })
 }
 
