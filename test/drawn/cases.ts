@@ -55,6 +55,15 @@ export const CASES: readonly Case[] = [
     columns: [{ name: 'RowID', type: 'text', values: [`'a'`, `'b'`, `'b'`] }],
   },
   {
+    why: 'a table of D1 without row numbers whose key holds floating point numbers ended as SOURCE_GONE',
+    from: 'd1',
+    to: 'sqlite',
+    columns: [{ name: 'c0', type: 'REAL', values: ['0.1', '1.0', '2.5', '9e999', '1e-300'] }],
+    key: [0],
+    options: 'WITHOUT ROWID',
+    expected: 'UNSUPPORTED_KEY',
+  },
+  {
     why: 'rows of DuckDB were not found by a key with the name of a value that DuckDB knows',
     from: 'mysql',
     to: 'duckdb',

@@ -39,6 +39,8 @@ export type StoreAbilities = {
   readonly lengths?: Readonly<Record<string, number>>
   /** Name of its row numbers, by which it finds the new rows of a table without a key; a column may have the same name. */
   readonly rowNumbers?: string
+  /** Set if it reads tables in pages, so that a table needs a key or numbered rows. */
+  readonly readsPages?: true
   /** Set if a list column cannot be part of a key. */
   readonly noListKeys?: true
   /** Set if a column of its type `json` cannot be part of a key. */

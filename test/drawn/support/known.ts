@@ -35,10 +35,6 @@ export const KNOWN: readonly Known[] = [
     is: (_, draw) => isSqlite(draw.from) && some(draw, /^(?:DATE|DATETIME|TIMESTAMP)$/, /^-?9e999$/),
   },
   {
-    why: 'a table of D1 without row numbers whose key holds floating point numbers ends as SOURCE_GONE',
-    is: (_, draw) => draw.from === 'd1' && /WITHOUT ROWID/.test(draw.table.options) && keyed(draw, /FLOA|REAL|DOUB/),
-  },
-  {
     why: 'a key that is an array in PostgreSQL and JSON in SQLite cannot be asked for by --again',
     is: (_, draw) => draw.from === 'postgresql' && isSqlite(draw.to) && keyed(draw, /\[\]$/),
   },

@@ -58,6 +58,8 @@ export function planTable(
   refuseOneWay(source)
   // With a ring, tokens identify the ranges, so a float key is allowed.
   if (source.ring === undefined) refuseFloatKey(source)
+  refuseUnpaged(source, from)
+  if (found !== null) refuseUnpaged(found, to)
   const chosen = chosenColumns(source, found, options)
   refuseEmpty(source, chosen)
   const sameSystem = sameFamily(from.system, to.system)
@@ -279,6 +281,20 @@ function refuseOneWay({ table, key, columns }: TableSpec): void {
         hidden === null && column.textLoses === undefined
           ? 'give each member a different name, or name other unique columns with --key'
           : 'name other unique columns with --key',
+    },
+  )
+}
+
+/** Refuses a table in which a page has no beginning that can be found again. @throws SluiceError UNSUPPORTED_KEY */
+function refuseUnpaged(table: TableSpec, { can, label }: CopyStore): void {
+  if (can.readsPages !== true || table.key.length > 0 || table.blocks !== undefined) return
+  throw new SluiceError(
+    'UNSUPPORTED_KEY',
+    `${tableText(table.table)} cannot be read in pages: it ${noKeyText(table)}`,
+    {
+      where: label,
+      reason: 'its rows have no numbers (WITHOUT ROWID, or columns with all names of the numbers)',
+      hint: 'name other unique columns with --key, or create the table with row numbers',
     },
   )
 }

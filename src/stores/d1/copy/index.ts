@@ -87,6 +87,7 @@ async function probe(client: D1Client, signal: AbortSignal): Promise<D1Probe> {
 
 const CAN: StoreAbilities = {
   atomic: 'batch',
+  readsPages: true,
   snapshot: 'none',
   writers: 4,
   hosts: 'any',
