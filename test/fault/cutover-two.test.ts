@@ -9,7 +9,7 @@ import { openExisting } from '../../src/engine/copy/open-stores.ts'
 import type { Event } from '../../src/model/run/event.ts'
 import { ALL } from '../support/backend.ts'
 import { psql } from '../real/copy-postgresql-kit.ts'
-import { perform, type Place, type Ran } from '../support/copy-systems.ts'
+import { perform, placeOn, type Place, type Ran } from '../support/copy-systems.ts'
 import { startFollowServer } from '../support/follow-stage.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN, type PostgresServer } from '../support/servers/postgresql.ts'
 import {
@@ -193,10 +193,42 @@ describe.skipIf(!POSTGRES_OWN)(`a cutover between two databases ${POSTGRES_MISSI
       expect(finished, JSON.stringify(finished.error)).toMatchObject({ exitCode: 0 })
       const [ended] = of(events, 'cutover.step').filter(({ step }) => step === 'session ended')
       expect(ended?.detail).toMatch(
-        /^hol"der \(process \d+, \w+, idle in transaction\) kept the source open for writing/,
+        /^hol"der \(process \d+, \w+, idle in transaction\) is terminated: it kept the source open for writing/,
       )
       await expect(holder.query('COMMIT')).rejects.toThrow(/terminat|connection/i)
       await expectMoved(stage, writer, 5)
+    },
+  )
+
+  test(
+    'counts sessions of other roles, also with a login from which the server hides their types',
+    { timeout: 60_000 },
+    async () => {
+      const place = await placeOn('postgresql', server.url())
+      const at = new URL(place.url)
+      const urlAs = (role: string): string => {
+        at.username = role
+        at.password = 'x'
+        return at.href
+      }
+      const [owner, web] = [`owner_${process.pid}`, `web_${process.pid}`]
+      await place.sql(
+        `CREATE ROLE ${owner} LOGIN PASSWORD 'x'`,
+        `CREATE ROLE ${web} LOGIN PASSWORD 'x'`,
+        'CREATE TABLE held (id int PRIMARY KEY)',
+        `ALTER TABLE held OWNER TO ${owner}`,
+        `GRANT INSERT ON held TO ${web}`,
+      )
+      const holder = new pg.Client({ connectionString: urlAs(web), application_name: 'holder' })
+      await holder.connect()
+      await holder.query('BEGIN; INSERT INTO held VALUES (1)')
+      await using store = await openExisting(urlAs(owner))
+      const writers = await store.offers.switchSide?.writers(
+        { schema: 'public', name: 'held' },
+        AbortSignal.timeout(10_000),
+      )
+      expect(writers).toMatchObject({ connected: 1, holding: [expect.stringMatching(/^holder /)], protected: [web] })
+      await holder.end()
     },
   )
 

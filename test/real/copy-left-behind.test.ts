@@ -572,17 +572,17 @@ describe('indexes, constraints and defaults without --with', () => {
     const plan = bare.events.find((event) => event.type === 'plan.ready')
     const ofTable = plan?.type === 'plan.ready' ? (plan.copies ?? []).map((one) => one.leftBehind ?? []) : []
     expect(ofTable.map((entries) => dependencyLines(entries))).toEqual([
-      ['left behind: 1 default: created only with --with all'],
-      ['left behind: 1 unique constraint, 30 indexes, 1 check, 1 foreign key, 1 default: created only with --with all'],
+      ['left behind: 1 default: created only by copy --with all'],
+      ['left behind: 1 unique constraint, 30 indexes, 1 check, 1 foreign key, 1 default: created only by copy --with all'],
     ])
     expect(lines(bare)).toEqual([
-      'left behind of public.parent: 1 default: created only with --with all',
-      'left behind of public.child: 1 unique constraint, 30 indexes, 1 check, 1 foreign key, 1 default: created only with --with all',
+      'left behind of public.parent: 1 default: created only by copy --with all',
+      'left behind of public.child: 1 unique constraint, 30 indexes, 1 check, 1 foreign key, 1 default: created only by copy --with all',
     ])
     expect(lines(await perform({ ...both, with: ['constraints', 'defaults'] }))).toEqual([
-      'left behind: 30 indexes: created only with --with all',
+      'left behind: 30 indexes: created only by copy --with all',
     ])
-    expect(lines(await perform(both))).toEqual(['left behind: 30 indexes: created only with --with indexes'])
+    expect(lines(await perform(both))).toEqual(['left behind: 30 indexes: created only by copy --with indexes'])
     await from.sql('DROP INDEX i0')
     expect(lines(await perform({ ...both, with: ['indexes'] }))).toEqual([])
     expect(lines(await perform(both))).toEqual([])
@@ -592,16 +592,16 @@ describe('indexes, constraints and defaults without --with', () => {
     const [from, to] = await places(context, 'postgresql', 'sqlite')
     await from.sql(...MADE)
     expect(lines(await perform(several(from, to, ['child'])))).toEqual([
-      'left behind: 1 unique constraint: created only with --with constraints',
-      'left behind: 30 indexes, 1 check, 1 foreign key, 1 default: cannot be created in this target by a copy; --with all --dry-run shows why',
+      'left behind: 1 unique constraint: created only by copy --with constraints',
+      'left behind: 30 indexes, 1 check, 1 foreign key, 1 default: cannot be created in this target by a copy; copy --with all --dry-run shows why',
     ])
   })
 
   test('of many tables have one line', () => {
     const entries = Array.from({ length: 5 }, (_, i): LeftBehind => {
-      return { kind: 'index', table: `t${i}`, names: ['a', 'b'], means: 'created only with --with indexes' }
+      return { kind: 'index', table: `t${i}`, names: ['a', 'b'], means: 'created only by copy --with indexes' }
     })
-    expect(dependencyLines(entries)).toEqual(['left behind of 5 tables: 10 indexes: created only with --with indexes'])
+    expect(dependencyLines(entries)).toEqual(['left behind of 5 tables: 10 indexes: created only by copy --with indexes'])
   })
 })
 

@@ -98,6 +98,17 @@ describe.skipIf(!POSTGRES_OWN)(`generated columns of followed tables ${POSTGRES_
     expect(textOf(ran)).toContain('is computed from another expression')
   })
 
+  test('a sign-off names a column that the target computed once, and that the stream does not write', async () => {
+    const stage = await stageWith(STORED, null)
+    const begun = await caughtUp(stage)
+    expect(begun.finished.exitCode, textOf(begun)).toBe(0)
+    await stage.target.sql('ALTER TABLE ge ALTER vat DROP EXPRESSION')
+    await stage.source.sql('UPDATE ge SET net = net + 1 WHERE id <= 4')
+    await caughtUp(stage)
+    const ran = await signOff(stage, streamOf(begun))
+    expect(textOf(ran)).toContain('the source computes vat, and neither the stream nor the target does')
+  })
+
   test('a sign-off refuses rows for which the same expression gives other values', async () => {
     const stage = await stageOf(
       server,

@@ -23,6 +23,7 @@ function row(stream: string, reverse: string, turn: number, status: CutoverStatu
     switchedMs: null,
     actor: 'me',
     isBetween: false,
+    isLeast: false,
   }
 }
 

@@ -71,7 +71,7 @@ type Words = { readonly one: string; readonly many: string; readonly means: stri
 
 const words = (one: string, means: string, many = `${one}s`): Words => ({ one, many, means })
 
-const NOT_CREATED = 'cannot be created in this target by a copy; --with all --dry-run shows why'
+const NOT_CREATED = 'cannot be created in this target by a copy; copy --with all --dry-run shows why'
 
 function objectWords(kind: ObjectKind): Words {
   const [one, many] = OBJECT_WORDS[kind]

@@ -41,8 +41,11 @@ function turnPhase(inspected: InspectedTable, turn: CutoverRow): Phase {
   }
   const reported = `${isBack ? 'taken back' : 'switched'} ${whenText(turn)}${pauseText(turn)}`
   if (turn.status === 'switched' || turn.status === 'announced') {
-    const untold = turn.isBetween && turn.status === 'switched' ? '; to notify users, add --on-switch' : ''
-    return { state: 'due', detail: `${reported}; the slot of the earlier stream still exists${untold}`, ...again }
+    const isOpen = turn.isBetween && turn.status === 'switched'
+    const left = isOpen
+      ? 'its end is not recorded: --on-switch did not end with 0, or the slot of the earlier stream still exists; to notify users, add --on-switch'
+      : 'the slot of the earlier stream still exists, or its removal is not recorded'
+    return { state: 'due', detail: `${reported}; ${left}`, ...again }
   }
   if (isBack) {
     const detail = `${reported}; to go forward again, sign off stream ${turn.reverse}, then cutover ${turn.reverse}`
@@ -157,6 +160,8 @@ function whenText({ switchedMs }: CutoverRow): string {
   return switchedMs === null ? 'at a time that was not recorded' : isoTime(switchedMs)
 }
 
-function pauseText({ pauseMs, tries }: CutoverRow): string {
-  return pauseMs === null ? '' : `, writers waited ${pauseMs} ms at the most${tries > 1 ? ` in ${tries} tries` : ''}`
+function pauseText({ pauseMs, tries, isLeast }: CutoverRow): string {
+  if (pauseMs === null) return ''
+  const waited = isLeast ? `at least ${pauseMs} ms` : `${pauseMs} ms at the most`
+  return `, writers waited ${waited}${tries > 1 ? ` in ${tries} tries` : ''}`
 }

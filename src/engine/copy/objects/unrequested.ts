@@ -33,7 +33,7 @@ export async function planUnrequested(
   })
   const wanted = new Set(lacking.flatMap(({ object }) => (object.status === 'build' ? objectOptions(object) : [])))
   const words = OBJECT_OPTIONS.filter((option) => options.includes(option) || wanted.has(option))
-  const means = `created only with --with ${words.length === OBJECT_OPTIONS.length ? 'all' : words.join(',')}`
+  const means = `created only by copy --with ${words.length === OBJECT_OPTIONS.length ? 'all' : words.join(',')}`
   const kinds = groupBy(lacking, ({ table, object: { kind, status } }) => JSON.stringify([table, status, kind]))
   const unrequested = [...kinds.values()].flatMap((some) => {
     const [first] = some

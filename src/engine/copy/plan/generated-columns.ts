@@ -18,7 +18,7 @@ export function isComputedBy(target: TableSpec, { name, generated }: Column, { r
 export function isCopiedAsValue(
   column: Column,
   found: TableSpec | null,
-  { rename, ungenerated }: TableOptions,
+  { rename, ungenerated }: Pick<TableOptions, 'rename' | 'ungenerated'>,
 ): boolean {
   if (found === null || ungenerated === true) return false
   const there = columnCalled(rename.get(column.name) ?? column.name, found)

@@ -54,6 +54,8 @@ export type CutoverRow = {
   readonly actor: string
   /** True between two databases: the ledger is in the database that writers move to, `oldTable` is in the other one. */
   readonly isBetween: boolean
+  /** True if the duration of an attempt is unknown, so that `pauseMs` is a lower bound. */
+  readonly isLeast: boolean
 }
 
 /** First characters of the document of a cutover between two databases. */
@@ -62,13 +64,16 @@ export const BETWEEN_FORMAT = '{"format":"sluice-cutover-between"'
 const COLUMNS =
   'switch_id, stream_id, reverse_stream_id, turn, status, public_table, taken_table, parked_table, log_position, reverse_position, tries, pause_ms, switched_ms, actor'
 
+/** Quotes of a text in JSON are escaped, so no text matches. */
+const IS_LEAST = `CASE WHEN document LIKE '%"isLeast":true%' THEN 1 ELSE 0 END`
+
 const IS_BETWEEN = `CASE WHEN document LIKE '${BETWEEN_FORMAT}%' THEN 1 ELSE 0 END`
 
 /** Cutovers that happened or are under way, oldest first; empty if the ledger has no such table. */
 export async function readCutovers(database: LedgerDatabase): Promise<readonly CutoverRow[]> {
   if (!(await hasTable(database, 'migration_switches'))) return []
   const rows = await database.all(
-    `SELECT ${COLUMNS}, ${IS_BETWEEN} FROM migration_switches WHERE status <> 'given up' ORDER BY begun_ms, switch_id`,
+    `SELECT ${COLUMNS}, ${IS_BETWEEN}, ${IS_LEAST} FROM migration_switches WHERE status <> 'given up' ORDER BY begun_ms, switch_id`,
   )
   return rows.map(rowOf)
 }
@@ -96,6 +101,7 @@ function rowOf(row: SqlRow): CutoverRow {
     at,
     actor,
     between,
+    least,
   ] = row
   return {
     id: String(id),
@@ -113,5 +119,6 @@ function rowOf(row: SqlRow): CutoverRow {
     switchedMs: numberOrNull(at),
     actor: String(actor ?? ''),
     isBetween: Number(between ?? 0) === 1,
+    isLeast: Number(least ?? 0) === 1,
   }
 }

@@ -3,6 +3,7 @@
  * constraints that only the target has, and foreign keys.
  */
 import { tableText, type Column, type TableName } from '../../../model/copy/column-type.ts'
+import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { SourceView } from '../../../model/copy/source-port.ts'
 import { givenFields } from '../../../shared/given-fields.ts'
@@ -17,7 +18,9 @@ import {
   type SplitPlans,
 } from '../../copy/objects/plan-objects.ts'
 import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
+import { isCopiedAsValue } from '../../copy/plan/generated-columns.ts'
 import { newColumn } from '../../copy/plan/new-table.ts'
+import type { TableOptions } from '../../copy/plan/table-options.ts'
 import { withKey } from '../../copy/plan/table-plan.ts'
 import { isNarrower, type SizedColumn } from '../../copy/plan/pair-types.ts'
 import type { PlannedCopy, PlannedTable } from '../../copy/plan/plan-copy.ts'
@@ -216,6 +219,12 @@ function columnCheck({ plan, targetName, options }: PlannedTable, { from, to }: 
         `${target.name} (${target.native} for ${source.native}${sameSystem ? '' : `, which a copy makes ${made.native}`})`,
       )
   }
+  const unwritten = unwrittenColumns(plan, options)
+  if (unwritten.length > 0) {
+    const found = `the source computes ${unwritten.join(', ')}, and neither the stream nor the target does: values may be stale or missing`
+    const hint = 'let the target compute them as the source does, or end the stream and copy the table again'
+    return { ...head, outcome: 'differs', found, hint }
+  }
   const found = [
     ...(lost.length === 0 ? [] : [`NOT NULL only in the source: ${lost.join(', ')}`]),
     ...(only.length === 0 ? [] : [`NOT NULL only in the target: ${only.join(', ')}`]),
@@ -224,6 +233,18 @@ function columnCheck({ plan, targetName, options }: PlannedTable, { from, to }: 
   if (found.length === 0) return { ...head, outcome: 'ok', found: 'NOT NULL as in the source, and no narrower type' }
   const hint = 'alter the columns of the target before programs write to it, unless they differ on purpose'
   return { ...head, outcome: 'differs', found: found.join('; '), hint }
+}
+
+/** Columns that the source computes and the target stores, and that the plan of the stream does not write. */
+function unwrittenColumns(
+  { source, target, columns }: TablePlan,
+  { rename, columns: chosen }: TableOptions,
+): readonly string[] {
+  const wanted = source.columns.filter(({ name, generated }) => generated === true && chosen?.includes(name) !== false)
+  const unwritten = wanted.filter(
+    (one) => isCopiedAsValue(one, target, { rename }) && !columns.some(({ from }) => from === one.name),
+  )
+  return unwritten.map(({ name }) => name)
 }
 
 /** Why the object is not in the target, in brackets; empty if a stream creates it. */

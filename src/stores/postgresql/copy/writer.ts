@@ -44,6 +44,7 @@ export class PostgresWriter implements ChunkWriter {
   readonly #encode: (rows: readonly Row[]) => Generator<Buffer>
   readonly #upsert: Upsert | null
   #begun = false
+  #isSaved = false
   #ended = false
   /** Error after which the transaction cannot continue. */
   #failure: unknown = null
@@ -85,7 +86,10 @@ export class PostgresWriter implements ChunkWriter {
     if (rows.length === 0) return 0
     await this.#begin()
     if (!this.#request.careful) return this.#do(() => this.#write(rows))
-    await this.#do(() => this.#session.ask('SAVEPOINT sluice_write'))
+    // The server keeps a lock for each open savepoint until the end of the transaction.
+    const released = this.#isSaved ? 'RELEASE SAVEPOINT sluice_write; ' : ''
+    await this.#do(() => this.#session.ask(`${released}SAVEPOINT sluice_write`))
+    this.#isSaved = true
     try {
       return await this.#do(() => this.#write(rows))
     } catch (error) {

@@ -136,6 +136,12 @@ export function postgresError(thrown: unknown, settings: PostgresSettings): unkn
     return make(...permissionDenied('TARGET_DENIED', { reason, hint, retryable: true }))
   }
   if (state === '53100' || state === '53200' || /no space left/i.test(String((thrown as Raw).message))) {
+    if (state === '53200' && /shared memory/i.test(String((thrown as Raw).message))) {
+      return make('TARGET_IO', 'the database server has no room for more locks', {
+        hint: 'raise max_locks_per_transaction of the server, or copy with fewer --workers; then run the same command again',
+        retryable: true,
+      })
+    }
     if (state === '53200') {
       return make('TARGET_IO', 'the database server ran out of memory', { retryable: true, hint: NO_RETRY_HINT })
     }

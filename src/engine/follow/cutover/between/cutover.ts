@@ -189,7 +189,7 @@ export class BetweenCutover extends CutoverWatch<BetweenFacts> {
     const mayReplace = (token: string): boolean => !isForeignToken(token, cutovers, one.held.fence)
     const closed = await closing.close(
       { table: from, token: one.token, ...refusalTexts.source, ...budget, mayReplace },
-      (session) => report('session ended', `${session} kept the source open for writing`),
+      (session) => report('session ended', `${session} is terminated: it kept the source open for writing`),
       signal,
     )
     if (closed !== null && 'closedBy' in closed) throw leaseLost()

@@ -12,6 +12,12 @@ const MAY_END = `(SELECT m.rolsuper OR (NOT r.rolsuper AND (pg_catalog.pg_has_ro
 
 const WORDS = `coalesce(nullif(a.application_name, ''), 'a session') || ' (process ' || a.pid::text || ', ' || coalesce(a.usename::text, '?') || ', ' || coalesce(a.state, 'unknown') || ')'`
 
+/**
+ * SQL: the session `a` has a client. Without the rights of pg_read_all_stats, the server hides the types of other
+ * roles' sessions, but not the process numbers of replication.
+ */
+const IS_CLIENT = `(a.backend_type = 'client backend' OR (a.backend_type IS NULL AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_replication w WHERE w.pid = a.pid)))`
+
 export async function writersOf(session: CopySession, side: CutoverTable): Promise<SideWriters> {
   const holding = await session.ask(`SELECT ${WORDS} FROM ${holders(side)} ORDER BY a.pid`)
   const prepared = await session.ask(
@@ -22,7 +28,7 @@ export async function writersOf(session: CopySession, side: CutoverTable): Promi
   )
   const roles = await session.ask(
     `SELECT r.rolname, count(*), ${MAY_END} FROM pg_catalog.pg_stat_activity a JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid
-     WHERE a.datname = pg_catalog.current_database() AND a.backend_type = 'client backend' AND a.pid <> pg_catalog.pg_backend_pid() AND a.application_name !~ '^sluice'
+     WHERE a.datname = pg_catalog.current_database() AND ${IS_CLIENT} AND a.pid <> pg_catalog.pg_backend_pid() AND a.application_name !~ '^sluice'
        AND (pg_catalog.has_table_privilege(r.oid, ${side.oid}::oid, 'INSERT, UPDATE, DELETE, TRUNCATE') OR pg_catalog.has_any_column_privilege(r.oid, ${side.oid}::oid, 'INSERT, UPDATE'))
      GROUP BY r.oid, r.rolname, r.rolsuper ORDER BY 1`,
   )
@@ -44,7 +50,7 @@ export async function endWriters(session: CopySession, side: CutoverTable): Prom
 }
 
 function holders(side: CutoverTable): string {
-  return `pg_catalog.pg_stat_activity a JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid WHERE a.backend_type = 'client backend' AND a.pid <> pg_catalog.pg_backend_pid()
+  return `pg_catalog.pg_stat_activity a JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid WHERE ${IS_CLIENT} AND a.pid <> pg_catalog.pg_backend_pid()
     AND EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.pid = a.pid AND ${holds(side)})`
 }
 
