@@ -34,7 +34,8 @@ export class CopyLines {
   readonly #chunkErrors = new Set<string>()
   readonly #chunks: ChunkLines
   #rate: string | null = null
-  #quarantined = 0
+  /** Refused rows by table and key: a chunk that is tried again names its rows again. */
+  readonly #refusedRows = new Set<string>()
   #made = 0
   #failed = 0
   #different = 0
@@ -115,9 +116,9 @@ export class CopyLines {
   }
 
   onQuarantined(event: EventOf<'row.aside'>, block: MakeBlock): readonly Block[] {
-    this.#quarantined += 1
-    if (this.#quarantined > MOST_LINES && !this.#options.verbose) return []
-    const { table, chunk, error } = event
+    const { table, chunk, key, error } = event
+    this.#refusedRows.add(JSON.stringify([table, key]))
+    if (this.#refusedRows.size > MOST_LINES && !this.#options.verbose) return []
     const where = chunk === '' ? '' : `  (chunk ${chunk})`
     return [block('quarantine', `${this.#subject(table)}${this.#keyText(event)}  ${error.message}${where}`, { table })]
   }
@@ -187,13 +188,16 @@ export class CopyLines {
   }
 
   /** Lines with the numbers of entries that were not printed. */
-  hidden(block: MakeBlock): readonly Block[] {
+  hidden({ totals }: EventOf<'run.finished'>, block: MakeBlock): readonly Block[] {
     const hidden = (count: number, one: string, many?: string): readonly Block[] =>
       count <= MOST_LINES || this.#options.verbose
         ? []
         : [block('note', `and ${plural(count - MOST_LINES, one, many)}; --verbose or --json shows all`)]
     return [
-      ...hidden(this.#quarantined, 'more row quarantined', 'more rows quarantined'),
+      // Refused rows of chunks that are not copied are not in the quarantine.
+      ...(Number(totals['quarantined'] ?? this.#refusedRows.size) < this.#refusedRows.size
+        ? hidden(this.#refusedRows.size, 'more row refused', 'more rows refused')
+        : hidden(this.#refusedRows.size, 'more row quarantined', 'more rows quarantined')),
       ...hidden(this.#failed, 'more failure'),
       ...hidden(this.#different, 'more chunk that differs', 'more chunks that differ'),
       ...hidden(this.#made, 'more index or constraint made', 'more indexes and constraints made'),

@@ -302,7 +302,7 @@ export class Narrator {
     blocks.push(
       ...this.#proofs.hidden(block),
       ...this.#fsck.hidden(block),
-      ...this.#copies.hidden(block),
+      ...this.#copies.hidden(event, block),
       ...this.#copies.left(event, block),
       ...this.#script.weakWrites(block),
     )

@@ -116,6 +116,9 @@ describe('text', () => {
     expect(text.match(/^0:00 quarantine/gm)).toHaveLength(20)
     expect(text).toContain('and 5 more rows quarantined; --verbose or --json shows all\n')
     expect(text).toContain('and 1 more failure; --verbose or --json shows all\n')
+    const last = { type: 'run.finished', status: 'failed', exitCode: 1, totals: { quarantined: '0' }, ms: 2 } as const
+    const again = stamped([begin(), [1, planOf([planLine()])], ...Array.from({ length: 50 }, (_, n) => [2, { type: 'row.aside', table: 't', chunk: '1', key: [String(n % 25)], error }] as const), [4, last]]) // prettier-ignore
+    expect(await asText(again)).toContain('and 5 more rows refused; --verbose or --json shows all\n')
     expect((await asText(events, { verbose: true })).match(/^0:00 quarantine/gm)).toHaveLength(25)
   })
   it('prints at most one progress line in ten seconds, and never 100 %', async () => {
