@@ -61,7 +61,10 @@ test('for rows without a key, diff reports both counts and only that at least on
   await target.sql('UPDATE t SET v = -1 WHERE v < 3')
   const diff = { ...copyOf(source, target, 't'), kind: 'diff', limit: 10, fix: false, deleteExtra: false } as const
   const { finished, events } = await perform(diff)
-  expect(finished).toMatchObject({ exitCode: 1, error: { code: 'DIFFERENCES', message: 'rows without a usable key differ' } })
+  expect(finished).toMatchObject({
+    exitCode: 1,
+    error: { code: 'DIFFERENCES', message: 'rows without a usable key differ' },
+  })
   const said = events.flatMap((event) => (event.type === 'log' && event.level === 'error' ? [event.message] : []))
   expect(said).toEqual([
     expect.stringMatching(/: 300 rows in the source and 300 in the target; at least one of them differs, and/),
