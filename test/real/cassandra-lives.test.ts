@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { perform } from '../support/copy-systems.ts'
 import { CASSANDRA_AVAILABLE, CASSANDRA_MISSING } from '../support/servers/cassandra.ts'
 import { newKeyspace, type TestKeyspace } from '../support/servers/cassandra-kit.ts'
-import { copyBetween, failures } from './cassandra-target-kit.ts'
+import { copyBetween, failures, texts } from './cassandra-target-kit.ts'
 
 describe.skipIf(!CASSANDRA_AVAILABLE)(
   `TTLs${CASSANDRA_MISSING === '' ? '' : ` (${CASSANDRA_MISSING})`}`,
@@ -73,6 +73,81 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
       for (const [key, end] of here) expect(Math.abs((there.get(key) ?? 0) - end), key).toBeLessThanOrEqual(2)
       const again = await perform(copy)
       expect(again.finished.exitCode, failures(again)).toBe(0)
+    })
+
+    test('rows whose own TTL cannot be read are reported, and a hint to remove them says that they may have expired', async () => {
+      await using source = await newKeyspace()
+      await using target = await newKeyspace()
+      await source.cql(
+        'CREATE TABLE mixed (p int PRIMARY KEY, v text)',
+        'CREATE TABLE shared (a int, b int, s text static, v text, PRIMARY KEY (a, b))',
+        'CREATE TABLE quiet (p int PRIMARY KEY, v text)',
+        'CREATE TABLE bare (p int PRIMARY KEY, v text)',
+        "INSERT INTO quiet (p, v) VALUES (1, 'stays')",
+        'INSERT INTO quiet (p) VALUES (2)',
+        'INSERT INTO bare (p) VALUES (1) USING TTL 5000',
+        'INSERT INTO bare (p) VALUES (2) USING TTL 5000',
+        "INSERT INTO mixed (p, v) VALUES (5, 'stays')",
+        'INSERT INTO mixed (p) VALUES (1) USING TTL 25',
+        'INSERT INTO mixed (p) VALUES (4)',
+        "UPDATE mixed USING TTL 25 SET v = 'ends' WHERE p = 4",
+        'INSERT INTO shared (a, b) VALUES (1, 1)',
+        "UPDATE shared USING TTL 25 SET s = 'ends' WHERE a = 1",
+        "INSERT INTO shared (a, s) VALUES (2, 'no row') USING TTL 5000",
+      )
+      const copy = copyBetween(source.url, target.url, ['mixed', 'shared', 'quiet', 'bare'], { ring: { splits: 1 } })
+      const first = await perform(copy)
+      expect(first.finished.exitCode, failures(first)).toBe(0)
+      const notesOf = ({ events }: typeof first): Readonly<Record<string, readonly string[]>> =>
+        Object.fromEntries(
+          events.flatMap((event) =>
+            event.type === 'table.finished' ? [[event.table.split('.')[1], event.notes ?? []]] : [],
+          ),
+        )
+      const one = 'one row without values: its own TTL cannot be read, so it never expires in the target'
+      expect(notesOf(first)).toEqual({
+        mixed: [
+          one,
+          'one row whose values all expire: whether the row itself stays then cannot be read; in the target it expires with its last value',
+        ],
+        shared: [one],
+        quiet: [],
+        bare: ['2 rows without values: their own TTL cannot be read, so they never expire in the target'],
+      })
+      const rowsOf = (of: TestKeyspace, table: string): Promise<readonly string[]> =>
+        texts(of, `SELECT * FROM ${table}`)
+      await expect.poll(() => rowsOf(source, 'mixed'), { timeout: 40_000 }).toEqual(['[4,null]', '[5,"stays"]'])
+      await expect.poll(() => rowsOf(target, 'mixed'), { timeout: 10_000 }).toEqual(['[1,null]', '[5,"stays"]'])
+      // The static value expires, and the row without a TTL stays.
+      await expect.poll(() => rowsOf(source, 'shared'), { timeout: 10_000 }).toContain('[1,1,null,null]')
+      await expect.poll(() => rowsOf(target, 'shared'), { timeout: 10_000 }).toContain('[1,1,null,null]')
+
+      const caution = 'rows may be missing there only because they have expired'
+      const again = await perform({ ...copy, tables: ['mixed'], again: true })
+      expect(again.finished).toMatchObject({ exitCode: 0, totals: { mended: '1', extra: '1' } })
+      expect(notesOf(again)['mixed']).toContain(
+        `one row of the target is not in the source (${caution}), and stays; --delete-extra removes it`,
+      )
+      const { from, to, rename, workers } = copy
+      const diff = {
+        kind: 'diff',
+        from,
+        to,
+        tables: ['mixed'],
+        rename,
+        workers,
+        limit: 10,
+        deleteExtra: false,
+      } as const
+      for (const fix of [false, true]) {
+        const { error } = (await perform({ ...diff, fix })).finished
+        expect(error?.hint, String(fix)).toMatch(/--delete-extra to remove .*; rows may be missing there only because/)
+      }
+      await source.cql('DELETE FROM mixed WHERE p = 4')
+      const counted = await perform({ ...copy, tables: ['mixed'] })
+      expect(counted.finished.error?.hint).toContain(
+        `--delete-extra to remove what the source no longer has (${caution})`,
+      )
     })
 
     test('a quarantined row comes with its write time and TTL, and later values of the target stay', async () => {

@@ -1,7 +1,9 @@
 /** Work of `copy --again` on one table: chunks left to compare, and results so far. */
 import { dec, type CopyAgain } from '../../../model/run/event.ts'
+import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { StoredChunk } from '../ledger/stored-chunk.ts'
 import { rowCountText } from '../chunk/rows-text.ts'
+import { expiredCaution } from '../diff/expiry.ts'
 import { NumberSet } from './numbers.ts'
 
 /** Counts of one table. */
@@ -71,8 +73,12 @@ export function againReported({ tally }: AgainWork): CopyAgain {
   }
 }
 
+export function repairHint(plan: TablePlan): string {
+  return `to repair the rows and remove those that the source does not have${expiredCaution(plan)}, run the same command with --again --delete-extra`
+}
+
 /** Notes: rows that a comparison wrote, removed or left, and the command that undoes the changes. */
-export function againNotes({ tally }: AgainWork, runId: bigint): readonly string[] {
+export function againNotes({ tally }: AgainWork, plan: TablePlan, runId: bigint): readonly string[] {
   const { mended: repaired, removed, extra } = tally
   const notes: string[] = []
   if (repaired + removed > 0n) {
@@ -84,7 +90,7 @@ export function againNotes({ tally }: AgainWork, runId: bigint): readonly string
   }
   if (extra > 0n) {
     notes.push(
-      `${rowCountText(extra)} of the target ${extra === 1n ? 'is' : 'are'} not in the source, and stay${extra === 1n ? 's' : ''}; --delete-extra removes ${extra === 1n ? 'it' : 'them'}`,
+      `${rowCountText(extra)} of the target ${extra === 1n ? 'is' : 'are'} not in the source${expiredCaution(plan)}, and stay${extra === 1n ? 's' : ''}; --delete-extra removes ${extra === 1n ? 'it' : 'them'}`,
     )
   }
   return notes

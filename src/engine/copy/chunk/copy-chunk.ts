@@ -32,7 +32,7 @@ import { rowsDropped } from './chunk-proof.ts'
 import { ChunkProof } from './prove-chunk.ts'
 import { refusedRowOf, notEmpty, refusedText, readableCells, removeLine } from './refused-rows.ts'
 import { rowCountText } from './rows-text.ts'
-import { UnevenElements } from './uneven-elements.ts'
+import { TimeLosses } from './time-losses.ts'
 import { WrittenKeys } from './written-keys.ts'
 import { withWriter } from '../../../stores/common/with-writer.ts'
 
@@ -83,7 +83,7 @@ class ChunkWork {
   /** Rows that expired (TTL) before they were written. */
   #expired = 0n
   readonly #expiring = new Expiring()
-  readonly #uneven = new UnevenElements()
+  readonly #timeLosses = new TimeLosses()
   #bytes = 0
   #cursor: string | null
   /** True if the range was empty before this chunk was written, or is emptied first. */
@@ -177,7 +177,7 @@ class ChunkWork {
     for await (const { rows: read, bytes, stamps } of this.#view.read(this.#wanted(this.#rest()), size, signal)) {
       const rows = this.#exact.withoutKeyColumns(read)
       this.#expiring.note(stamps)
-      this.#uneven.note(plan, stamps)
+      this.#timeLosses.note(plan, rows, stamps)
       throttle.countRows(rows.length)
       this.#read += BigInt(rows.length)
       await throttle.paced(rows.length, signal, (left) => {
@@ -276,7 +276,7 @@ class ChunkWork {
     )
     this.#context.pulse.committed(performance.now() - closing)
     if (outcome === 'fenced') return null
-    this.#context.uneven.add(this.#uneven)
+    this.#context.timeLosses.add(this.#timeLosses)
     this.#context.computedRows.add(this.#computed.digest())
     return { tally, source, target: stored, refusedRows: this.#quarantine.rows }
   }

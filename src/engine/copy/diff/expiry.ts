@@ -1,8 +1,21 @@
-/** Expiry times of recorded rows: an undo restores a value only for the time that it had left. */
+/** Expiry of rows: an undo restores a value only for the time it had left; rows missing in the source may have expired. */
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { Row, WriteTimes } from '../../../model/copy/rows.ts'
 import type { Expiry } from '../ledger/repairs.ts'
 import { expiryOf, type Timed } from './times.ts'
+
+/** For advice to remove rows of the target: the TTL of a row itself is not copied, so it may only have expired. */
+export const EXPIRED = 'rows may be missing there only because they have expired'
+
+/** `EXPIRED` in brackets; empty if no row can have expired. */
+export function expiredCaution(plan: TablePlan): string {
+  return mayHaveExpired(plan) ? ` (${EXPIRED})` : ''
+}
+
+/** True if a row that the source does not have may have had a TTL there. Counters have none. */
+export function mayHaveExpired({ source, columns }: TablePlan): boolean {
+  return source.times !== undefined && !columns.some(({ source: { native } }) => native === 'counter')
+}
 
 /** @returns null if no value expires */
 export function expiryOfRow(timed: Timed): Expiry | null {

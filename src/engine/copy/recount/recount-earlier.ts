@@ -10,6 +10,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import { countText } from '../../../shared/figures.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import { chunkKeyBounds } from '../chunk/chunk-events.ts'
+import { expiredCaution } from '../diff/expiry.ts'
 import type { TableContext } from '../table/context.ts'
 import { acceptance, recordedAccepted, type AcceptedTotals } from '../ledger/accepted.ts'
 import { batchOnce } from '../ledger/once.ts'
@@ -280,7 +281,7 @@ function differs(
       // Without --delete-extra, --again keeps the rows that the source has deleted.
       hint: hintOf(
         found.some(({ one }) => one.source < one.before)
-          ? 'copy what changed, add --again, and --delete-extra to remove what the source no longer has'
+          ? `copy what changed, add --again, and --delete-extra to remove what the source no longer has${expiredCaution(plan)}`
           : 'copy what changed, add --again',
       ),
     })

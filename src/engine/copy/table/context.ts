@@ -16,7 +16,7 @@ import type { RunOwner, TableKey } from '../ledger/owner.ts'
 import type { PeriodOptions } from '../../../model/copy/period-marks.ts'
 import type { PeriodProgress } from './period-progress.ts'
 import type { Planning } from '../ledger/planning.ts'
-import type { UnevenElements } from '../chunk/uneven-elements.ts'
+import type { TimeLosses } from '../chunk/time-losses.ts'
 import type { WeakWrites } from '../compat/script/weak-writes.ts'
 import type { RingPlan } from '../plan/ring-plan.ts'
 import type { SlowTarget } from '../workers/slow-target.ts'
@@ -61,8 +61,8 @@ export type TableContext = {
   readonly maxAside: number
   /** Receives rows that could only be written at consistency level ONE. */
   readonly weak?: WeakWrites
-  /** Collection elements with different write times or TTLs, in chunks that this process copied. */
-  readonly uneven: UnevenElements
+  /** Write times and TTLs that the target did not get exactly, in chunks that this process copied. */
+  readonly timeLosses: TimeLosses
   /** Set if this run compares and repairs chunks that earlier runs copied. */
   readonly compares?: true
   /** Set to bypass triggers and foreign keys of the target, as in `ChunkRequest`. */

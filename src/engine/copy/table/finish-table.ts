@@ -8,7 +8,7 @@ import { equalDigests, type Digest } from '../../../model/copy/rows.ts'
 import { settingsRefused } from '../plan/row-losses.ts'
 import { isoTime } from '../../../shared/clock.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
-import { againNotes, againReported } from '../again/again-work.ts'
+import { againNotes, againReported, repairHint } from '../again/again-work.ts'
 import { compareDigests } from '../chunk/chunk-proof.ts'
 import { comparedColumns, inspectTarget, plannedReadColumns, writeColumns, type TableContext } from './context.ts'
 import type { LeftBehind } from '../../../model/copy/dependencies.ts'
@@ -30,9 +30,6 @@ import { TableTotals } from './table-totals.ts'
 import type { CopyContext } from './copy-context.ts'
 import type { TableEnd, TableRun, Tallies } from './table-run.ts'
 import { countText } from '../../../shared/figures.ts'
-
-const REPAIR =
-  'to repair the rows and remove those that the source does not have, run the same command with --again --delete-extra'
 
 /** Reports the end of a table, unless it was reported before. */
 export async function finishTable(table: TableRun, context: TableContext, copyContext: CopyContext): Promise<TableEnd> {
@@ -106,7 +103,7 @@ export async function finishTable(table: TableRun, context: TableContext, copyCo
       ...more,
       ...(inspected?.notes ?? []),
       ...extraNotes(context, standing),
-      ...context.uneven.notes(),
+      ...context.timeLosses.notes(context.plan, operation.cassandra),
     ]),
     ...leftLine(context, copyContext.left),
     ...(error === null ? {} : { error: error.info() }),
@@ -196,7 +193,9 @@ function verdict(
       {
         kind: 'verify',
         retryable: passing !== undefined,
-        hint: stays ? REPAIR : 'correct the cause, then run the same command again: it does only what is not done',
+        hint: stays
+          ? repairHint(plan)
+          : 'correct the cause, then run the same command again: it does only what is not done',
       },
     )
   }
@@ -271,7 +270,7 @@ async function refuseLeftRows(
     {
       reason:
         'an interrupted attempt wrote rows that the source has deleted since, or another program wrote rows into the table',
-      hint: REPAIR,
+      hint: repairHint(plan),
     },
   )
 }
@@ -384,7 +383,7 @@ function notesOf(
   more: readonly string[],
 ): { readonly notes?: readonly string[] } {
   const notes: string[] = ring === null || ring.part === null ? [...more] : [ring.part, ...more]
-  if (again !== undefined) notes.push(...againNotes(again, owner.runId))
+  if (again !== undefined) notes.push(...againNotes(again, plan, owner.runId))
   if (states > 1) {
     notes.push(
       `read from ${states} snapshots of the source: each chunk equals the source when it was read; if a program wrote meanwhile, the table as a whole equals no single snapshot`,

@@ -12,7 +12,7 @@ import { retryMsOf } from '../workers/failure.ts'
 import type { PlannedCopy } from '../plan/plan-copy.ts'
 import type { CopyableTable } from './report-started.ts'
 import type { CopyContext } from './copy-context.ts'
-import { UnevenElements } from '../chunk/uneven-elements.ts'
+import { TimeLosses } from '../chunk/time-losses.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import { targetRange, targetRequest } from '../diff/sides.ts'
@@ -62,7 +62,7 @@ export function contextOf(
       bytes: BATCH_BYTES,
     },
     maxAside: operation.maxAside,
-    uneven: new UnevenElements(),
+    timeLosses: new TimeLosses(),
     ...(copyContext.weak === undefined ? {} : { weak: copyContext.weak }),
     ...(operation.again === true ? { compares: true as const } : {}),
     ...(operation.follow === undefined ? {} : { isOfStream: true as const }),

@@ -150,7 +150,8 @@ export class RowWrites {
     const writes: Write[] = []
     if (!staticOnly) {
       const [here, absent] = this.#split(cells, this.#regulars)
-      const { groups, whole } = this.#stamping.of(stamp, here, absent)
+      const isBare = cells.every((cell, at) => cell === null || this.#parts[at] !== 'regular')
+      const { groups, whole } = this.#stamping.of(stamp, here, absent, isBare)
       const [first] = groups
       const longest = this.#longestCollection(encoded)
       // The key gets the longest TTL of all values, so that it expires with the last of them.

@@ -57,13 +57,14 @@ export class ChunkWriteTimes {
    * @param at positions of the values that are written
    * @param absent positions of the values that are removed. They get their own time if the stamp has one, otherwise the
    * row's time, so that older values are removed
+   * @param isBare true for a row without values of its own: static values do not determine its TTL, so it stays
    */
-  of(stamp: WriteTimes | undefined, at: readonly number[], absent: readonly number[] = []): RowUsing {
+  of(stamp: WriteTimes | undefined, at: readonly number[], absent: readonly number[] = [], isBare = false): RowUsing {
     if (stamp === undefined || this.#drop) {
       const whole = { time: this.#time ?? (this.#drop ? null : this.#now), life: this.#life }
       return { groups: at.length + absent.length === 0 ? [] : [{ using: whole, at: [...at, ...absent] }], whole }
     }
-    const whole = this.#whole(absent.length === 0 ? stamp : without(stamp, absent))
+    const whole = this.#whole(absent.length === 0 ? stamp : without(stamp, absent), isBare)
     const alike = absent.length === 0 ? this.#alike(stamp, at, whole) : null
     if (alike !== null) return { groups: [{ using: alike, at }], whole }
     const byUsing = new Map<string, { using: TimeAndTtl; at: number[] }>()
@@ -109,10 +110,11 @@ export class ChunkWriteTimes {
     return times[position] == null ? whole.life : (lifetimes[position] ?? 0)
   }
 
-  #whole({ times, lifetimes, readMs }: WriteTimes): TimeAndTtl {
+  #whole({ times, lifetimes, readMs }: WriteTimes, isBare: boolean): TimeAndTtl {
     // A TTL set by the run's options counts from the write.
     const since = this.#life !== null || readMs === undefined ? {} : { sinceMs: readMs }
-    return { time: this.#time ?? this.#latest(times), life: this.#life ?? this.#longest(times, lifetimes), ...since }
+    const longest = isBare && this.#lifetimesOf === null ? 0 : this.#longest(times, lifetimes)
+    return { time: this.#time ?? this.#latest(times), life: this.#life ?? longest, ...since }
   }
 
   #latest(times: WriteTimes['times']): bigint {

@@ -8,6 +8,7 @@ import type { SourceView } from '../../../../model/copy/source-port.ts'
 import { derivedStore } from '../../../../stores/common/derived/index.ts'
 import { refusedForDeletion } from '../../again/delete-extra.ts'
 import { copiedTable } from '../../diff/copied-table.ts'
+import { mayHaveExpired } from '../../diff/expiry.ts'
 import { unexplainedCounts } from '../../diff/explained.ts'
 import { addOutcome, NO_OUTCOME, openOf, type DiffCounts } from '../../diff/outcome.ts'
 import { diffPlain } from '../../diff/plain-table.ts'
@@ -93,7 +94,7 @@ async function diffAll(operation: DiffOperation, stores: Stores, run: DiffRun): 
     excluded: [],
   })
   await using target = await again(() => to.source(abort))
-  const all: Compared = { sum: { ...NO_OUTCOME }, failures: [], tables: tables.length, equal: 0 }
+  const all: Compared = { sum: { ...NO_OUTCOME }, failures: [], tables: tables.length, equal: 0, expired: false }
   for (const table of tables) {
     if (stop.aborted || !(await compareTable(operation, table, { ...stores, source, target }, run, all))) break
   }
@@ -119,7 +120,14 @@ async function planned(
 }
 
 /** Results of all tables so far. */
-type Compared = { readonly sum: DiffCounts; readonly failures: TableError[]; readonly tables: number; equal: number }
+type Compared = {
+  readonly sum: DiffCounts
+  readonly failures: TableError[]
+  readonly tables: number
+  equal: number
+  /** True if rows that only the target has may have expired in the source. */
+  expired: boolean
+}
 
 /** Compares one table; its error does not end the run. @returns false if stopped before a difference was found */
 async function compareTable(
@@ -139,6 +147,7 @@ async function compareTable(
       })
     const { outcome, error } = await diffTable(operation, table, openedViews, run)
     addOutcome(all.sum, outcome)
+    all.expired ||= outcome.extra > 0n && mayHaveExpired(table.plan)
     if (error !== undefined) throw error
     const open = openOf(outcome)
     if (open === 0n) {
@@ -180,7 +189,7 @@ function endOf(all: Compared, operation: DiffOperation, run: DiffRun): Ending {
   if (failed !== undefined) return { totals, error: failed }
   const open = openOf(sum)
   if (open === 0n) return { totals }
-  const hint = hintFor(operation, sum, run.commandLine)
+  const hint = hintFor(operation, sum, run.commandLine, all.expired)
   return { totals, error: new SluiceError('DIFFERENCES', differText(sum, open), { hint }) }
 }
 

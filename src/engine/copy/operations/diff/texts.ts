@@ -1,6 +1,7 @@
 /** Texts of a comparison: counts, notes and hints. */
 import type { TablePlan } from '../../../../model/copy/plan.ts'
 import { countText } from '../../../../shared/figures.ts'
+import { EXPIRED } from '../../diff/expiry.ts'
 import { KEYLESS_HINT, type DiffCounts } from '../../diff/outcome.ts'
 import type { PlannedTable } from '../../plan/plan-copy.ts'
 import type { DiffOperation } from './declaration.ts'
@@ -66,17 +67,19 @@ function keptBecause({ where }: DiffOperation, { errors }: DiffCounts): string |
   return errors > 0n ? UNREAD : null
 }
 
-export function hintFor(operation: DiffOperation, sum: DiffCounts, commandLine: string): string {
+/** @param expired true if rows that only the target has may have expired in the source */
+export function hintFor(operation: DiffOperation, sum: DiffCounts, commandLine: string, expired: boolean): string {
   const { fix, deleteExtra, overwriteNewer } = operation
   const keyed = keyedOf(sum)
   const kept = keptBecause(operation, sum)
+  const caution = expired ? `; ${EXPIRED}` : ''
   if (sum.ranges > 0n && keyed <= 0n) return `the log shows how many rows each side has; ${KEYLESS_HINT}`
   if (keyed <= 0n) return 'read the log: it names these rows, with the causes'
   if (!fix) {
     if (sum.missing + sum.different === 0n)
       return (
         kept ??
-        `run ${commandLine} --fix --delete-extra to remove rows that only the target has; they are recorded first`
+        `run ${commandLine} --fix --delete-extra to remove rows that only the target has; they are recorded first${caution}`
       )
     const most =
       sum.newer > 0n && overwriteNewer !== true
@@ -89,5 +92,5 @@ export function hintFor(operation: DiffOperation, sum: DiffCounts, commandLine: 
   if (!deleteExtra && kept !== null && sum.extra > 0n) return kept
   return deleteExtra || sum.extra === 0n
     ? 'run the same command again to repair the rest; the log names rows that cannot be repaired'
-    : 'rows that only the target has are kept; add --delete-extra to remove them'
+    : `rows that only the target has are kept; add --delete-extra to remove them${caution}`
 }
