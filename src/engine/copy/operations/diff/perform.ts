@@ -16,7 +16,7 @@ import { DifferenceProcessor, type RepairContext, type ProcessOptions } from '..
 import { ComparedKeys } from '../../diff/compared-keys.ts'
 import { comparesLifetimes, findsByKey, type DiffSides } from '../../diff/sides.ts'
 import { begunPlans } from '../../ledger/begun-plans.ts'
-import { tableKeyOf, type RunOwner } from '../../ledger/owner.ts'
+import { tableKeyOf, type RunOwner, type TableKey } from '../../ledger/owner.ts'
 import { newRunRow, RunLedger } from '../../ledger/runs.ts'
 import { hasLedger, prepareLedger } from '../../ledger/schema.ts'
 import { openCopyStore, openExisting, openSourceStore, storeOptions } from '../../open-stores.ts'
@@ -27,7 +27,7 @@ import { planCopy, type PlannedCopy, type PlannedTable, type Planner } from '../
 import { hashOfFields } from '../../plan/plan-hash.ts'
 import { recorded } from '../../run-record.ts'
 import { SourceViews } from '../../source-views.ts'
-import { refuseFollowed } from '../../ledger/refuse-followed.ts'
+import { followedRepairHint, refuseFollowed } from '../../ledger/refuse-followed.ts'
 import type { CassandraOptions } from '../copy/option-types.ts'
 import type { CopyOperation } from '../copy/declaration.ts'
 import type { DiffOperation } from './declaration.ts'
@@ -93,11 +93,11 @@ async function diffAll(operation: DiffOperation, stores: Stores, run: DiffRun): 
     excluded: [],
   })
   await using target = await again(() => to.source(abort))
-  const all: Compared = { sum: { ...NO_OUTCOME }, failures: [], tables: tables.length, equal: 0 }
+  const all: Compared = { sum: { ...NO_OUTCOME }, failures: [], tables: tables.length, equal: 0, differing: [] }
   for (const table of tables) {
     if (stop.aborted || !(await compareTable(operation, table, { ...stores, source, target }, run, all))) break
   }
-  return endOf(all, operation, run)
+  return await endOf(all, operation, stores, run)
 }
 
 async function planned(
@@ -119,7 +119,14 @@ async function planned(
 }
 
 /** Results of all tables so far. */
-type Compared = { readonly sum: DiffCounts; readonly failures: TableError[]; readonly tables: number; equal: number }
+type Compared = {
+  readonly sum: DiffCounts
+  readonly failures: TableError[]
+  readonly tables: number
+  equal: number
+  /** Tables of the target that differ. */
+  readonly differing: TableKey[]
+}
 
 /** Compares one table; its error does not end the run. @returns false if stopped before a difference was found */
 async function compareTable(
@@ -147,7 +154,7 @@ async function compareTable(
       const lost = unexplainedCounts(name, outcome)
       if (lost !== null) throw lost
       all.equal++
-    }
+    } else all.differing.push(tableKeyOf(table.targetName))
     run.emit({
       type: 'table.finished',
       table: name,
@@ -165,8 +172,8 @@ async function compareTable(
   return true
 }
 
-function endOf(all: Compared, operation: DiffOperation, run: DiffRun): Ending {
-  const { sum, failures } = all
+async function endOf(all: Compared, operation: DiffOperation, { to, known }: Stores, run: DiffRun): Promise<Ending> {
+  const { sum, failures, differing } = all
   if (sum.fixed > 0n) {
     const message = `the replaced rows are kept: sluice diff --undo ${run.runId} undoes the repair`
     run.emit({ type: 'log', level: 'note', message })
@@ -180,8 +187,25 @@ function endOf(all: Compared, operation: DiffOperation, run: DiffRun): Ending {
   if (failed !== undefined) return { totals, error: failed }
   const open = openOf(sum)
   if (open === 0n) return { totals }
-  const hint = hintFor(operation, sum, run.commandLine)
+  const followed = operation.fix ? null : await followedHint(to, known, differing, run)
+  const hint = hintFor(operation, sum, run.commandLine, followed)
   return { totals, error: new SluiceError('DIFFERENCES', differText(sum, open), { hint }) }
+}
+
+/** How to repair tables of a stream; null if there is none, or if this cannot be read: the result is known already. */
+async function followedHint(
+  to: CopyStore,
+  known: LedgerDatabase | null,
+  differing: readonly TableKey[],
+  { interrupt }: DiffRun,
+): Promise<string | null> {
+  if (known === null) return null
+  try {
+    return await followedRepairHint(to, { database: known, signal: interrupt.abort }, differing)
+  } catch (thrown) {
+    if (asSluiceError(thrown).kind === 'stopped') throw thrown
+    return null
+  }
 }
 
 type Stores = Omit<RepairContext, 'from'> & {

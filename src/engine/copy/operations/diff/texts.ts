@@ -66,12 +66,19 @@ function keptBecause({ where }: DiffOperation, { errors }: DiffCounts): string |
   return errors > 0n ? UNREAD : null
 }
 
-export function hintFor(operation: DiffOperation, sum: DiffCounts, commandLine: string): string {
+/** @param followed how to repair tables that a stream follows; null if no stream does */
+export function hintFor(
+  operation: DiffOperation,
+  sum: DiffCounts,
+  commandLine: string,
+  followed: string | null,
+): string {
   const { fix, deleteExtra, overwriteNewer } = operation
   const keyed = keyedOf(sum)
   const kept = keptBecause(operation, sum)
   if (sum.ranges > 0n && keyed <= 0n) return `the log shows how many rows each side has; ${KEYLESS_HINT}`
   if (keyed <= 0n) return 'read the log: it names these rows, with the causes'
+  if (followed !== null) return followed
   if (!fix) {
     if (sum.missing + sum.different === 0n)
       return (
