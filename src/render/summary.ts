@@ -197,7 +197,11 @@ export class SummaryFold {
   }
 
   #rowsText(finished: RunFinished): string {
-    const texts = [...this.#rows].map(([type, rows]) => plural(rows, ...(ROWS[type] ?? (['row', 'rows'] as const))))
+    const texts = [...this.#rows].map(([type, rows]) => {
+      // The list shows some of the rows; the total counts all of them.
+      const all = type === 'quarantine.row' ? (finished.totals['rows'] ?? rows) : rows
+      return plural(all, ...(ROWS[type] ?? (['row', 'rows'] as const)))
+    })
     if (texts.length === 0) return ''
     const unreadable = this.#unreadable === 0 ? '' : `, ${this.#unreadable} not readable`
     return texts.join(', ') + unreadable + unsearchedText(finished)

@@ -241,6 +241,25 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a replicated table that a user names ${P
     folder[Symbol.dispose]()
   })
 
+  test('are repaired as the hint of a plain comparison says', { timeout: 120_000 }, async () => {
+    const one = await stageOf(server, TABLE, ['t'])
+    expect((await caughtUp(one)).finished.exitCode).toBe(0)
+    await one.target.sql("UPDATE t SET v = 'wrong' WHERE id = 7")
+    const { from, to, tables } = one.copy
+    const diff = { kind: 'diff', from, to, tables, rename: {}, limit: 1, deleteExtra: false, workers: 1 } as const
+    const compared = await perform({ ...diff, fix: false })
+    const stream = await streamOf(one)
+    expect(compared.finished.error).toMatchObject({
+      code: 'DIFFERENCES',
+      hint: expect.stringContaining(`run sluice follow ${stream} --until-equal to compare again`),
+    })
+    expect(compared.finished.error?.hint).not.toContain('sluice diff --from')
+    expect((await perform({ ...diff, fix: true })).finished.error?.code).toBe('TABLE_FOLLOWED')
+    const equal = await perform({ ...FOLLOW, stream, from, to, untilEqual: true, end: false })
+    expect(equal.finished.exitCode, equal.finished.error?.message).toBe(0)
+    await expectEqual(one)
+  })
+
   test('and that are quarantined are applied by the next run', { timeout: 120_000 }, async () => {
     const one = await stageOf(server, TABLE, ['t'])
     await one.source.sql("UPDATE t SET v = 'bad' WHERE id = 7")

@@ -70,6 +70,21 @@ describe.skipIf(why !== '')(`MySQL${why}`, { timeout: 30_000 }, () => {
     expect(await numbered(to)).toEqual(await numbered(from))
   })
 
+  test.each(Object.entries(ENUMS))('%s: different rows are repaired', async (_, [type, numbers]) => {
+    for (const alone of [false, true]) {
+      const from = await source(type, numbers, alone)
+      const to = await makePlace('mysql', folder)
+      expect((await perform(copyOf(from, to, 't'))).finished.error).toBeUndefined()
+      await to.sql(`UPDATE t SET v = 'other'`)
+      const diff = { kind: 'diff', from: from.url, to: to.url, tables: ['t'], rename: {}, limit: 1 } as const
+      const fixed = await perform({ ...diff, fix: true, deleteExtra: false, workers: 1 })
+      expect([fixed.finished.error, await numbered(to)]).toEqual([undefined, await numbered(from)])
+      await to.sql(`UPDATE t SET v = 'other'`)
+      const again = await perform(copyOf(from, to, 't', { again: true }))
+      expect([again.finished.error, await numbered(to)]).toEqual([undefined, await numbered(from)])
+    }
+  })
+
   test('members with equal texts are refused by name', async () => {
     const from = await source(`enum('a', 'b', 'a')`, [1, 2, 3])
     const { finished } = await perform(copyOf(from, await makePlace('sqlite', folder), 't', { chunkRows: 3 }))

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Operation } from '../../src/app/operations/list.ts'
 import type { QuarantineRowEvent } from '../../src/model/run/answer-events.ts'
+import { temporaryFolder } from '../support/catalog-kit.ts'
 import { copyOf, makePlace, missing, perform, type System } from '../support/copy-systems.ts'
 
 const SYSTEMS: readonly System[] = ['sqlite', 'postgresql']
@@ -73,6 +74,50 @@ test.for(SYSTEMS)('quarantined rows are listed and retried in %s', async (system
   expect((await list({ table: 't' })).total).toBe('0')
   expect((await list({ runId: runs[0] ?? '' })).total).toBe('0')
   rmSync(folder, { recursive: true })
+})
+
+test('a table without a usable key keeps no other table from its retry', async ({ skip }) => {
+  const why = await missing('postgresql')
+  skip(why !== '', why)
+  using folder = temporaryFolder()
+  const [source, target] = [await makePlace('postgresql', folder.path), await makePlace('sqlite', folder.path)]
+  await source.sql(
+    'CREATE TABLE arr (id int PRIMARY KEY, a int[])',
+    "INSERT INTO arr VALUES (1, '[0:1]={1,2}'), (2, '{1}'), (3, '[0:1]={1,2}')",
+    'CREATE TABLE nokey (f float8 PRIMARY KEY, v int)',
+    "INSERT INTO nokey VALUES ('NaN', 1), (1, 2)",
+  )
+  const schema = String((await source.rows('SELECT current_schema()'))[0]?.[0])
+  const copied = await perform({ ...copyOf(source, target, 'arr'), tables: ['arr', 'nokey'] })
+  expect(copied.finished.error?.code).toBe('TABLES_FAILED')
+  const retry = { kind: 'retry-quarantine', from: source.url, to: target.url } as const
+  const alone = await perform({ ...retry, table: 'nokey' })
+  expect(alone.finished).toMatchObject({ exitCode: 6, error: { code: 'UNSUPPORTED_KEY' } })
+  expect(alone.finished.error?.hint).not.toContain('--on-existing')
+  await source.sql("UPDATE arr SET a = '{5,6}' WHERE id = 1")
+  const first = await perform(retry)
+  expect(first.finished).toMatchObject({
+    exitCode: 1,
+    totals: { written: '1', quarantined: '2' },
+    error: { code: 'ROWS_ASIDE', message: '2 of 3 quarantined rows were not written; not retried: 1 row of nokey' },
+  })
+  const named = first.events.flatMap((event) => (event.type === 'log' ? [event] : []))
+  expect(named).toMatchObject([{ level: 'error', table: 'nokey', hint: expect.stringContaining('--restart') }])
+  expect(named[0]?.message).toMatch(/^1 row of nokey cannot be retried: /)
+  expect((await target.rows('SELECT id FROM arr ORDER BY id')).map(([id]) => id)).toEqual(['1', '2'])
+  // The copy names the table as the source does.
+  await source.sql("UPDATE arr SET a = '{7}' WHERE id = 3")
+  const bySource = `${schema}.arr`
+  const listed = await perform({ kind: 'quarantine-list', to: target.url, limit: 10, table: bySource })
+  expect(listed.finished.totals['rows']).toBe('1')
+  const second = await perform({ ...retry, table: bySource })
+  expect(second.finished).toMatchObject({ exitCode: 0, totals: { written: '1' } })
+  // What the hint says.
+  await source.sql("DELETE FROM nokey WHERE f = 'NaN'")
+  await target.sql('DELETE FROM nokey')
+  const restarted = await perform(copyOf(source, target, 'nokey', { restart: true }))
+  expect(restarted.finished.error).toBeUndefined()
+  expect((await perform(retry)).finished).toMatchObject({ exitCode: 0, totals: { read: '0' } })
 })
 
 describe('keys that are equal by a collation', () => {

@@ -42,3 +42,11 @@ test('has the rows and checks of a sign-off', () => {
 test('has no changes without a stream', () => {
   expect(line([], nothing)).toBe('read 0 = written 0 + skipped 0 + quarantined 0')
 })
+
+test('counts all quarantined rows, also those that the list does not show', () => {
+  const shown = { type: 'quarantine.row', run: '1', table: 't', key: ['1'], stage: 'read', code: 'VALUE_REFUSED', message: 'm', row: {}, at: '2026-11-24T00:00:00.000Z' } as const // prettier-ignore
+  const summary = new SummaryFold()
+  for (let seq = 1; seq <= 2; seq++) summary.event({ v: 1, seq, ts: shown.at, runId: '1', ...shown })
+  const finished = { type: 'run.finished', status: 'ok', exitCode: 0, ms: 1, totals: { rows: '940' } } as const
+  expect(summary.text(finished, 'quarantine')).toBe('940 rows quarantined')
+})

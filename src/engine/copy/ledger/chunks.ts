@@ -11,6 +11,7 @@ import type { RunOwner, TableKey } from './owner.ts'
 import type { Planning } from './planning.ts'
 import { NOT_QUARANTINED, chunkColumns, chunkOf, CLOSED, OF_TABLE, proofIn, type StoredChunk } from './stored-chunk.ts'
 import { runStatement } from './statement.ts'
+import { endedKeyless } from './quarantine.ts'
 
 const STATEMENTS_A_BATCH = 50
 /** Chunks per read. */
@@ -175,11 +176,11 @@ export class ChunkLedger {
   }
 
   /**
-   * Moves all chunks of the table to the history. @param planning lease that this process must own; null: no lease is
-   * required
+   * Moves all chunks of the table to the history, before it is copied again.
+   * @param planning lease that this process must own; null: no lease is required
    */
   async retireAll(reason: string, planning: Planning | null): Promise<void> {
-    const statements = this.#retire(OF_TABLE, this.#identity, reason)
+    const statements = [...this.#retire(OF_TABLE, this.#identity, reason), endedKeyless(this.#database, this.#key)]
     await (planning === null ? batchOnce(this.#database, this.#owner.id, statements) : planning.change(statements))
   }
 

@@ -1,7 +1,6 @@
 /** Rows that could not be read or written, with their cause, until they are corrected and replayed. */
 import { bytesText } from '../../../model/copy/bytes-text.ts'
 import { createHash } from 'node:crypto'
-import { namedParts } from '../../../model/copy/column-type.ts'
 import { isOneRow, type RowKey } from '../../../model/copy/row-key.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
 import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
@@ -207,19 +206,23 @@ export type WaitingRow = QuarantinedRow & { readonly createdMs: number }
 
 /**
  * The oldest rows that are not replayed yet, and the number of all such rows.
- * @param of run to list, and name of the table to list, optionally with its schema; null for all
+ * @param of run and tables of the target to list; null for all
  * @param limit maximum number of rows returned
  */
 export async function waitingRows(
   database: LedgerDatabase,
-  of: { readonly runId: bigint | null; readonly table: string | null },
+  of: { readonly runId: bigint | null; readonly tables: readonly TableKey[] | null },
   limit: number,
 ): Promise<{ readonly rows: readonly WaitingRow[]; readonly count: bigint }> {
   const { castText: text } = ledgerDialect(database.dialect).types
-  const [schema, name] = namedParts(of.table ?? '')
-  const where = `WHERE replayed_ms IS NULL ${of.runId === null ? '' : 'AND run_id = ?'}
-    ${of.table === null ? '' : 'AND (table_name = ? OR schema_name = ? AND table_name = ?)'}`
-  const parameters = [...(of.runId === null ? [] : [of.runId]), ...(of.table === null ? [] : [of.table, schema, name])]
+  const { runId, tables } = of
+  const named = tables?.map(() => '(schema_name = ? AND table_name = ?)') ?? []
+  const where = `WHERE replayed_ms IS NULL ${runId === null ? '' : 'AND run_id = ?'}
+    ${tables === null ? '' : `AND (${named.join(' OR ')})`}`
+  const parameters = [
+    ...(runId === null ? [] : [runId]),
+    ...(tables ?? []).flatMap(({ schema, name }) => [schema, name]),
+  ]
   const [counted] = await database.all(
     `SELECT CAST(COUNT(*) AS ${text}) FROM migration_quarantine ${where}`,
     parameters,
@@ -263,6 +266,19 @@ export function replayedStatement(database: LedgerDatabase, id: string): Stateme
   return {
     sql: `UPDATE migration_quarantine SET replayed_ms = ${now} WHERE quarantine_id = ? AND replayed_ms IS NULL`,
     parameters: [id],
+  }
+}
+
+/**
+ * Ends the entries without a key of a table that is copied again from the beginning: the copy reads these rows again,
+ * and writes or refuses each. Nothing else could end them, because no query finds such a row.
+ */
+export function endedKeyless(database: LedgerDatabase, { schema, name }: TableKey): Statement {
+  const { now } = ledgerDialect(database.dialect)
+  return {
+    sql: `UPDATE migration_quarantine SET replayed_ms = ${now}
+          WHERE schema_name = ? AND table_name = ? AND row_key = '[]' AND replayed_ms IS NULL`,
+    parameters: [schema, name],
   }
 }
 

@@ -12,8 +12,11 @@ type RefusalTexts = { readonly reason: string; readonly hint: (stream: string) =
 
 const WRITE: RefusalTexts = {
   reason: 'the stream does not see rows that another command writes',
-  hint: (stream) =>
-    `resume the stream with sluice follow ${stream}; or repair some rows with sluice diff --fix --run ${stream} --key KEY, or with --range or --partition instead of --key; or end the stream first with sluice follow ${stream} --end`,
+  hint: (stream) => `resume the stream with sluice follow ${stream}; ${repairSome(stream)}`,
+}
+
+function repairSome(stream: string): string {
+  return `or repair some rows with sluice diff --fix --run ${stream} --key KEY, or with --range or --partition instead of --key; or end the stream first with sluice follow ${stream} --end`
 }
 
 /** Texts for a refused undo of a repair. */
@@ -42,6 +45,22 @@ export async function refuseFollowed(
   if (to.offers.changeTarget === undefined) return
   const each = new Map(keys.map((key) => [JSON.stringify([key.schema, key.name]), key]))
   refuseStreams(await streamsInto(to, ledger, [...each.values()]), [...each.values()], instead)
+}
+
+/**
+ * How to repair tables that differ, where `diff --fix` is refused because a stream that has not ended writes into one
+ * of them; null if there is no such stream.
+ */
+export async function followedRepairHint(
+  to: CopyStore,
+  ledger: { readonly database: LedgerDatabase; readonly signal: AbortSignal },
+  keys: readonly TableKey[],
+): Promise<string | null> {
+  if (to.offers.changeTarget === undefined) return null
+  const [stream] = await streamsInto(to, ledger, keys)
+  if (stream === undefined) return null
+  const { id } = stream
+  return `stream ${id} writes to the target, and some changes may be on their way: run sluice follow ${id} --until-equal to compare again and repair all rows; ${repairSome(id)}`
 }
 
 /**

@@ -209,7 +209,7 @@ function trueKey(quarantinedRow: QuarantinedRow, { source }: TablePlan): RowKey 
       'UNSUPPORTED_KEY',
       `a quarantined row of ${quarantinedRow.table.name} cannot be found: it has no key`,
       {
-        hint: 'correct the row, then copy the table again with --restart',
+        hint: 'correct the row at the source, empty the table of the target, then copy the table again with --restart',
       },
     )
   }

@@ -3,7 +3,7 @@
  * wrote every row and has no warnings: it reports cut blanks and rounded numbers only in notes, and LOAD DATA LOCAL
  * leaves rows out with a warning.
  */
-import { isEnum } from '../../../model/copy/members.ts'
+import { isEnum, isMembered } from '../../../model/copy/members.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
 import type { WriteColumn } from '../../../model/copy/write-column.ts'
 import type { SqlRow, SqlValue } from '../../../model/run/sql-port.ts'
@@ -143,14 +143,28 @@ function insertHead({ table, columns }: InsertInto): string {
   return `INSERT INTO ${table} (${columns.map(({ name }) => quoted(name)).join(', ')}) VALUES `
 }
 
-/** End of an upsert statement. It fails by a division by zero if a row with another key has the same unique value. */
+/**
+ * End of an upsert statement. It fails by a division by zero if a row with another key has the same unique value. A
+ * function returns a member by its name, which the number 0 does not have: the first assignment to an enum or a set
+ * only checks, and the next one sets its value.
+ */
 function upsertTail({ columns, key }: InsertInto): string {
   const same = key.map((name) => `${quoted(name)} <=> VALUES(${quoted(name)})`).join(' AND ')
-  const [first = '', ...others] = key.map(quoted)
-  const guard = `${first} = IF(IF(${same}, 1, 1 / (${same})), VALUES(${first}), VALUES(${first}))`
-  const rest = columns.map(({ name }) => quoted(name)).filter((name) => name !== first && !others.includes(name))
-  const assignments = [...others, ...rest].map((name) => `${name} = VALUES(${name})`)
+  const types = new Map(columns.map(({ name, column }) => [name, column.native]))
+  const [first = '', ...others] = key
+  const isFirstMembered = isMembered(types.get(first) ?? '')
+  const kept = isFirstMembered ? '1' : `VALUES(${quoted(first)})`
+  const guard = `${quoted(first)} = IF(IF(${same}, 1, 1 / (${same})), ${kept}, ${kept})`
+  const rest = [...types.keys()].filter((name) => name !== first && !others.includes(name))
+  const next = [...(isFirstMembered ? [first] : []), ...others, ...rest]
+  const assignments = next.map((name) => `${quoted(name)} = ${insertedSql(name, types.get(name) ?? '')}`)
   return ` ON DUPLICATE KEY UPDATE ${[guard, ...assignments].join(', ')}`
+}
+
+/** The new value of a column. The server copies a set by its text, which loses an empty text that is a member. */
+function insertedSql(name: string, native: string): string {
+  const inserted = `VALUES(${quoted(name)})`
+  return isMembered(native) && !isEnum(native) ? `CAST(${inserted} AS UNSIGNED)` : inserted
 }
 
 /** @property zeros error values of enums among the rows: the server warns about each */

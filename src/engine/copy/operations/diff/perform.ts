@@ -17,7 +17,7 @@ import { DifferenceProcessor, type RepairContext, type ProcessOptions } from '..
 import { ComparedKeys } from '../../diff/compared-keys.ts'
 import { comparesLifetimes, findsByKey, type DiffSides } from '../../diff/sides.ts'
 import { begunPlans } from '../../ledger/begun-plans.ts'
-import { tableKeyOf, type RunOwner } from '../../ledger/owner.ts'
+import { tableKeyOf, type RunOwner, type TableKey } from '../../ledger/owner.ts'
 import { newRunRow, RunLedger } from '../../ledger/runs.ts'
 import { hasLedger, prepareLedger } from '../../ledger/schema.ts'
 import { openCopyStore, openExisting, openSourceStore, storeOptions } from '../../open-stores.ts'
@@ -28,7 +28,7 @@ import { planCopy, type PlannedCopy, type PlannedTable, type Planner } from '../
 import { hashOfFields } from '../../plan/plan-hash.ts'
 import { recorded } from '../../run-record.ts'
 import { SourceViews } from '../../source-views.ts'
-import { refuseFollowed } from '../../ledger/refuse-followed.ts'
+import { followedRepairHint, refuseFollowed } from '../../ledger/refuse-followed.ts'
 import type { CassandraOptions } from '../copy/option-types.ts'
 import type { CopyOperation } from '../copy/declaration.ts'
 import type { DiffOperation } from './declaration.ts'
@@ -94,11 +94,12 @@ async function diffAll(operation: DiffOperation, stores: Stores, run: DiffRun): 
     excluded: [],
   })
   await using target = await again(() => to.source(abort))
-  const all: Compared = { sum: { ...NO_OUTCOME }, failures: [], tables: tables.length, equal: 0, expired: false }
+  const sum = { ...NO_OUTCOME }
+  const all: Compared = { sum, failures: [], tables: tables.length, equal: 0, differing: [], expired: false }
   for (const table of tables) {
     if (stop.aborted || !(await compareTable(operation, table, { ...stores, source, target }, run, all))) break
   }
-  return endOf(all, operation, run)
+  return await endOf(all, operation, stores, run)
 }
 
 async function planned(
@@ -125,6 +126,8 @@ type Compared = {
   readonly failures: TableError[]
   readonly tables: number
   equal: number
+  /** Tables of the target that differ. */
+  readonly differing: TableKey[]
   /** True if rows that only the target has may have expired in the source. */
   expired: boolean
 }
@@ -156,7 +159,7 @@ async function compareTable(
       const lost = unexplainedCounts(name, outcome)
       if (lost !== null) throw lost
       all.equal++
-    }
+    } else all.differing.push(tableKeyOf(table.targetName))
     run.emit({
       type: 'table.finished',
       table: name,
@@ -174,8 +177,8 @@ async function compareTable(
   return true
 }
 
-function endOf(all: Compared, operation: DiffOperation, run: DiffRun): Ending {
-  const { sum, failures } = all
+async function endOf(all: Compared, operation: DiffOperation, { to, known }: Stores, run: DiffRun): Promise<Ending> {
+  const { sum, failures, differing } = all
   if (sum.fixed > 0n) {
     const message = `the replaced rows are kept: sluice diff --undo ${run.runId} undoes the repair`
     run.emit({ type: 'log', level: 'note', message })
@@ -189,8 +192,25 @@ function endOf(all: Compared, operation: DiffOperation, run: DiffRun): Ending {
   if (failed !== undefined) return { totals, error: failed }
   const open = openOf(sum)
   if (open === 0n) return { totals }
-  const hint = hintFor(operation, sum, run.commandLine, all.expired)
+  const followed = operation.fix ? null : await followedHint(to, known, differing, run)
+  const hint = hintFor(operation, sum, run.commandLine, { followed, expired: all.expired })
   return { totals, error: new SluiceError('DIFFERENCES', differText(sum, open), { hint }) }
+}
+
+/** How to repair tables of a stream; null if there is none, or if this cannot be read: the result is known already. */
+async function followedHint(
+  to: CopyStore,
+  known: LedgerDatabase | null,
+  differing: readonly TableKey[],
+  { interrupt }: DiffRun,
+): Promise<string | null> {
+  if (known === null) return null
+  try {
+    return await followedRepairHint(to, { database: known, signal: interrupt.abort }, differing)
+  } catch (thrown) {
+    if (asSluiceError(thrown).kind === 'stopped') throw thrown
+    return null
+  }
 }
 
 type Stores = Omit<RepairContext, 'from'> & {

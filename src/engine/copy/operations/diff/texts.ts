@@ -67,14 +67,25 @@ function keptBecause({ where }: DiffOperation, { errors }: DiffCounts): string |
   return errors > 0n ? UNREAD : null
 }
 
-/** @param expired true if rows that only the target has may have expired in the source */
-export function hintFor(operation: DiffOperation, sum: DiffCounts, commandLine: string, expired: boolean): string {
+/**
+ * @property followed how to repair tables that a stream follows; null if no stream does
+ * @property expired true if rows that only the target has may have expired in the source
+ */
+type Circumstances = { readonly followed: string | null; readonly expired: boolean }
+
+export function hintFor(
+  operation: DiffOperation,
+  sum: DiffCounts,
+  commandLine: string,
+  { followed, expired }: Circumstances,
+): string {
   const { fix, deleteExtra, overwriteNewer } = operation
   const keyed = keyedOf(sum)
   const kept = keptBecause(operation, sum)
   const caution = expired ? `; ${EXPIRED}` : ''
   if (sum.ranges > 0n && keyed <= 0n) return `the log shows how many rows each side has; ${KEYLESS_HINT}`
   if (keyed <= 0n) return 'read the log: it names these rows, with the causes'
+  if (followed !== null) return followed
   if (!fix) {
     if (sum.missing + sum.different === 0n)
       return (

@@ -3,7 +3,7 @@ import { tableText } from '../../../../model/copy/column-type.ts'
 import { dec } from '../../../../model/run/event.ts'
 import { knowsRun, readLedger } from '../../ledger/other-ledgers.ts'
 import { hasLedger } from '../../ledger/schema.ts'
-import { refuseUnknownTable } from '../../ledger/refuse-unknown.ts'
+import { refuseUnknownTable, tablesCalled } from '../../ledger/refuse-unknown.ts'
 import { tableOfKey } from '../../ledger/owner.ts'
 import { waitingRows } from '../../ledger/quarantine.ts'
 import { openCopyStore } from '../../open-stores.ts'
@@ -25,7 +25,9 @@ export async function performQuarantineList(
     return { totals: { rows: dec(0) } }
   }
   const of = { runId: runId === undefined ? null : BigInt(runId), table: table ?? null }
-  const { rows, count } = await waitingRows(ledger, of, limit)
+  const tables = table === undefined ? null : await tablesCalled(ledger, table)
+  if (tables?.length === 0) await refuseUnknownTable(ledger, of, store.label)
+  const { rows, count } = await waitingRows(ledger, { runId: of.runId, tables }, limit)
   if (count === 0n) await refuseUnknownTable(ledger, of, store.label)
   for (const { runId: id, table: where, key, stage, code, message, row, createdMs } of rows) {
     run.emit({

@@ -1,13 +1,15 @@
 /** `retry-quarantine`: reads the quarantined rows of a copy from the source again, and writes them. */
 import type { TablePlan } from '../../../../model/copy/plan.ts'
-import { namedParts, tableText } from '../../../../model/copy/column-type.ts'
+import { tableText } from '../../../../model/copy/column-type.ts'
 import { dec } from '../../../../model/run/event.ts'
-import { SluiceError } from '../../../../shared/errors.ts'
+import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
+import { countText } from '../../../../shared/figures.ts'
+import { givenFields } from '../../../../shared/given-fields.ts'
 import type { CopyStore } from '../../../../model/copy/port.ts'
 import type { SourceView } from '../../../../model/copy/source-port.ts'
 import { derivedTable, derivedView } from '../../../../stores/common/derived/index.ts'
 import { failureKind } from '../../workers/failure.ts'
-import { refuseUnknownTable } from '../../ledger/refuse-unknown.ts'
+import { refuseUnknownTable, tablesCalled } from '../../ledger/refuse-unknown.ts'
 import { quarantined, type QuarantinedRow } from '../../ledger/quarantine.ts'
 import { tableOfKey, type TableKey } from '../../ledger/owner.ts'
 import { openRechecks } from '../../ledger/rechecks.ts'
@@ -36,11 +38,9 @@ export async function performRetryQuarantine(
   await prepareLedger(database)
   const runs = new RunLedger(database, { ...run.owner, runId: BigInt(run.runId) })
   const runId = operation.runId === undefined ? null : BigInt(operation.runId)
-  const isMeant = ({ table }: { readonly table: TableKey }): boolean => {
-    if (operation.table === undefined) return true
-    const [schema, name] = namedParts(operation.table)
-    return table.name === operation.table || (table.name === name && (schema === '' || table.schema === schema))
-  }
+  const meant = operation.table === undefined ? null : await tablesCalled(database, operation.table)
+  const isMeant = ({ table: { schema, name } }: { readonly table: TableKey }): boolean =>
+    meant === null || meant.some((one) => one.schema === schema && one.name === name)
   const rows = (await quarantined(database, runId)).filter(isMeant)
   const weak = (await openRechecks(database, runId)).filter(isMeant)
   const totals = { read: 0, written: 0, gone: 0, quarantined: 0, ...(weak.length === 0 ? {} : { rechecked: 0 }) }
@@ -72,9 +72,11 @@ export async function performRetryQuarantine(
     return plan
   }
   const around = { database, signal: run.interrupt.abort }
+  const left = new LeftTables()
   for (const list of weak) {
     if (run.interrupt.stop.aborted) return { totals: decimals(totals), stopped: true }
-    const again = await planOf(list)
+    const again = await left.unlessRefused(list, () => planOf(list), list.keys.length)
+    if (again === null) continue
     const { found, brought } = await recheck(list, again.plan, { ...around, view: again.view, to: again.to })
     totals.rechecked = (totals.rechecked ?? 0) + found + brought
     totals.written += brought
@@ -82,30 +84,91 @@ export async function performRetryQuarantine(
   let last: SluiceError | null = null
   for (const row of rows) {
     if (run.interrupt.stop.aborted) return { totals: decimals(totals), stopped: true }
+    const again = await left.unlessRefused(row, () => planOf(row))
+    if (again === null) {
+      totals.quarantined++
+      continue
+    }
     try {
-      const again = await planOf(row)
       const outcome = await replay(row, again.plan, { ...around, view: again.view, to: again.to })
       totals.read++
       totals[outcome]++
     } catch (thrown) {
       const { kind, error } = failureKind(thrown)
-      if (kind !== 'row') throw thrown
+      const isKeyless = error.code === 'UNSUPPORTED_KEY'
+      if (kind !== 'row' && !isKeyless) throw thrown
+      totals.quarantined++
+      if (isKeyless) {
+        left.add(row, error)
+        continue
+      }
       last = error
       totals.read++
-      totals.quarantined++
       run.emit({ type: 'row.aside', table: row.table.name, chunk: '', key: row.key, error: error.info() })
     }
   }
-  if (last === null) return { totals: decimals(totals) }
-  const error = new SluiceError(
-    'ROWS_ASIDE',
-    `${totals.quarantined} of ${rows.length} quarantined rows were not written`,
-    {
-      reason: last.message,
-      hint: 'correct them at the source, then run the same command again',
-    },
-  )
-  return { totals: decimals(totals), error, next: run.commandLine }
+  left.report(run)
+  const tables = new Set([...rows, ...weak].map(({ table }) => tableText(tableOfKey(table))))
+  const error = endError(left, last, { open: totals.quarantined, rows: rows.length, tables: tables.size })
+  if (error === null) return { totals: decimals(totals) }
+  return { totals: decimals(totals), error, ...(last === null ? {} : { next: run.commandLine }) }
+}
+
+/** @param last error of the last row that was refused; null if none was */
+function endError(
+  left: LeftTables,
+  last: SluiceError | null,
+  { open, rows, tables }: { readonly open: number; readonly rows: number; readonly tables: number },
+): SluiceError | null {
+  const [first] = left.tables
+  if (first === undefined && last === null) return null
+  // The error of the only table says more than a summary.
+  if (first !== undefined && last === null && tables === 1) return first.error
+  const correct = 'correct them at the source, then run the same command again'
+  const names = left.tables.map(({ name, rows: some }) => `${countText(some, 'row')} of ${name}`)
+  const cannot = names.length === 0 ? '' : `; not retried: ${names.join(', ')}`
+  const hints = [...(last === null ? [] : [correct]), ...(names.length === 0 ? [] : [left.hint])]
+  return new SluiceError('ROWS_ASIDE', `${open} of ${rows} quarantined rows were not written${cannot}`, {
+    reason: (last ?? first?.error)?.message ?? '',
+    hint: hints.join('; '),
+  })
+}
+
+/** Tables with rows that cannot be retried: the rows of other tables are retried all the same. */
+class LeftTables {
+  readonly hint = 'the log names what to do for each table that was not retried'
+  readonly #tables = new Map<string, { rows: number; readonly error: SluiceError }>()
+
+  get tables(): readonly { readonly name: string; readonly rows: number; readonly error: SluiceError }[] {
+    return [...this.#tables].map(([name, { rows, error }]) => ({ name, rows, error }))
+  }
+
+  add({ table }: { readonly table: TableKey }, error: SluiceError, rows = 1): void {
+    const name = tableText(tableOfKey(table))
+    const before = this.#tables.get(name)
+    if (before === undefined) this.#tables.set(name, { rows, error })
+    else before.rows += rows
+  }
+
+  /** @param body plans the table @returns null if the table is refused; its rows then count as left */
+  async unlessRefused<T>(of: { readonly table: TableKey }, body: () => Promise<T>, rows = 1): Promise<T | null> {
+    try {
+      return await body()
+    } catch (thrown) {
+      const { kind, error } = failureKind(thrown)
+      if (kind !== 'table' || error.code === 'INTERNAL') throw thrown
+      this.add(of, error, rows)
+      return null
+    }
+  }
+
+  report(run: RetryQuarantineRun): void {
+    for (const { name, rows, error } of this.tables) {
+      const { message, hint } = error
+      const text = `${countText(rows, 'row')} of ${name} cannot be retried: ${message}`
+      run.emit({ type: 'log', level: 'error', table: name, message: text, ...givenFields({ hint }) })
+    }
+  }
 }
 
 /** A plan, the read view of the source that belongs to the plan, and the target with the options of the copy. */
@@ -173,12 +236,14 @@ async function planAgain(
       hint: 'name the source of the copy with --from',
     })
   }
-  const plan = planTable(from, to, source, target, target.table, {
-    ...options,
-    rename: new Map(options.rename),
-    onExisting: 'upsert',
-    verify: 'chunk',
-  })
+  const plan = withRetryHint(() =>
+    planTable(from, to, source, target, target.table, {
+      ...options,
+      rename: new Map(options.rename),
+      onExisting: 'upsert',
+      verify: 'chunk',
+    }),
+  )
   // A copy that an older version started has no values of generated columns.
   const isCopied = (column: string): boolean =>
     (copied as readonly string[]).some((text) => text.startsWith(`${column} -> `))
@@ -187,6 +252,21 @@ async function planAgain(
     plan: { ...plan, columns, onExisting: options.onExisting },
     view: derivedView(view, found, derived, from.system),
     to: await targets.of(options.times),
+  }
+}
+
+/** The hints of a copy on keys name options that a retry does not have. */
+function withRetryHint(body: () => TablePlan): TablePlan {
+  try {
+    return body()
+  } catch (thrown) {
+    const error = asSluiceError(thrown)
+    if (error.code !== 'UNSUPPORTED_KEY') throw thrown
+    throw new SluiceError(error.code, error.message, {
+      reason: 'a retry needs a primary key in the target, of the columns that are the key at the source',
+      hint: 'give the table of the target this key and run the same command again; or correct the rows at the source, empty the table of the target, and run the copy of this table again with --restart',
+      cause: error,
+    })
   }
 }
 
