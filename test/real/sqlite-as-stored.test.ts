@@ -94,3 +94,64 @@ test('a second run has the plan of the first one, whatever rows that stored', as
   expect((await perform({ ...copy, again: true })).finished.exitCode).toBe(0)
   expect(await target.rows('SELECT id, quote(at) FROM s')).toEqual(await source.rows('SELECT id, quote(at) FROM s'))
 })
+
+const KEYED = 'CREATE TABLE k (b PRIMARY KEY, v INTEGER)'
+const insert = (rows: string): string => `INSERT INTO k VALUES ${rows}`
+
+async function keyed(pair: (typeof PAIRS)[number], rows: string, there: readonly string[]): Promise<[Place, Place]> {
+  const [source, target] = [await makePlace(pair[0], folder), await makePlace(pair[1], folder)]
+  await source.sql(KEYED, insert(rows))
+  await target.sql(KEYED, ...there)
+  return [source, target]
+}
+
+const kept = async ({ rows }: Place): Promise<unknown> => await rows('SELECT quote(b), v FROM k ORDER BY 1')
+
+function diffOf(source: Place, target: Place, fix: boolean): Parameters<typeof perform>[0] {
+  return { ...copyOf(source, target, 'k'), kind: 'diff', limit: 10, fix, deleteExtra: fix }
+}
+
+describe.each(D1 === '' ? PAIRS : PAIRS.slice(0, 1))('a key without a type, %s to %s:', (from, to) => {
+  const pair = [from, to] as (typeof PAIRS)[number]
+
+  test('the text 1 and the number 1 differ', async () => {
+    const [source, target] = await keyed(pair, '(1, 2), (2, 2)', [insert("('1', 2), ('2', 2)")])
+    const totals = { missing: '2', extra: '2', different: '0' }
+    expect((await perform(diffOf(source, target, false))).finished).toMatchObject({ exitCode: 1, totals })
+    expect((await perform(diffOf(source, target, true))).finished).toMatchObject({ exitCode: 0, totals })
+    expect(await kept(target)).toEqual(await kept(source))
+  })
+
+  test('a number among texts is the only extra row', async () => {
+    const [source, target] = await keyed(pair, "('1', 1), ('2', 2)", [insert("('1', 1), ('2', 2), (77, 9)")])
+    const { finished } = await perform(diffOf(source, target, true))
+    expect(finished).toMatchObject({ exitCode: 0, totals: { missing: '0', extra: '1', fixed: '1' } })
+    expect(await kept(target)).toEqual(await kept(source))
+  })
+
+  test('copy --again finds the texts appended to a number', async () => {
+    const [source, target] = await keyed(pair, "('5', 1), ('x', 2)", [insert('(5, 9)')])
+    const copy = copyOf(source, target, 'k', { onExisting: 'append' })
+    expect((await perform(copy)).finished).toMatchObject({ exitCode: 0, totals: { written: '2' } })
+    const again = await perform({ ...copy, again: true })
+    expect(again.finished).toMatchObject({ exitCode: 0, totals: { mended: '0', extra: '1' } })
+    const mended = await perform({ ...copy, again: true, deleteExtra: true })
+    expect(mended.finished).toMatchObject({ exitCode: 0 })
+    expect(await kept(target)).toEqual(await kept(source))
+  })
+
+  test.each(["(1, 1), ('1', 2), ('x', 3)", "('NULL', 1)"])('an emptied target is filled again: %s', async (rows) => {
+    const [source, target] = await keyed(pair, rows, [])
+    expect((await perform(copyOf(source, target, 'k'))).finished).toMatchObject({ exitCode: 0 })
+    await target.sql('DELETE FROM k')
+    expect((await perform(diffOf(source, target, true))).finished).toMatchObject({ exitCode: 0 })
+    expect(await kept(target)).toEqual(await kept(source))
+  })
+
+  test('a text behind the rows that show numbers is not copied as a number', async () => {
+    const numbers = Array.from({ length: 1000 }, (_, at) => `(${at}, 1)`).join(', ')
+    const [source, target] = await keyed(pair, `${numbers}, ('1000', 2)`, [])
+    expect((await perform(copyOf(source, target, 'k'))).finished.exitCode).not.toBe(0)
+    expect(await target.rows('SELECT count(*) FROM k WHERE v = 2')).toEqual([['0']])
+  })
+})

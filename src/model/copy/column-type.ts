@@ -46,6 +46,10 @@ export type Column = {
   readonly native: string
   /** Declared type, valid while the table is empty; set if `type` was inferred from rows (SQLite). */
   readonly typeOfNone?: ColumnType
+  /** Set if `type` is `typeOfNone` because none of the first rows has a value. */
+  readonly noneSeen?: true
+  /** Set in plans if a value of another storage class is refused, although its text is one of `type` (SQLite). */
+  readonly oneClass?: true
   readonly nullable: boolean
   /** Set if the system computes its values and refuses others. */
   readonly generated?: true

@@ -1,6 +1,6 @@
 /** Plan of a copy: its tables, their targets, and why some cannot be copied. */
 import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
-import { wholeKey } from '../../../stores/common/key-ranges.ts'
+import { keyColumns, wholeKey } from '../../../stores/common/key-ranges.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
@@ -18,11 +18,13 @@ import { acceptedColumns, refuseUnknownAccepted } from './column-named.ts'
 import { refuseLosableTarget, refuseOwnTarget, type PlanPurpose } from './refused-targets.ts'
 import { isHashOf } from './plan-hash.ts'
 import { namesInTarget, refuseSchemaInName } from './target-name.ts'
-import { extentOfPart, planRing, type RingPlan } from './ring-plan.ts'
+import { extentOfPart, planRing, ringOfRows, rowsOfRange, type RingPlan } from './ring-plan.ts'
 import { withFarTimes } from './far-times.ts'
 import { withCollations } from './sorts-alike.ts'
 import { planTable, withKey } from './table-plan.ts'
 import { tableOptions, type TableOptions } from './table-options.ts'
+import { withKeyTypes } from './untyped-keys.ts'
+import { sameFamily } from '../../run/systems.ts'
 
 export type PlannedTable = {
   readonly source: TableSpec
@@ -229,14 +231,17 @@ async function planOne(
     if (found !== null && purpose === 'write') await again(() => refuseLosableTarget(targetName, to, signal))
     // The estimate may be wrong for a table that was never analysed, so tables with a small estimate are counted.
     const counted = source.rows <= COUNT_UP_TO
-    const keyed = withKey(source, options.key)
-    const named = JSON.stringify([tableText(source.table), keyed.key])
+    const sameSystem = sameFamily(from.system, to.system)
+    const typed = withKeyTypes({ source, target: found }, options, sameSystem)
+    const keyed = withKey(typed.source, options.key)
+    // Another type gives the bounds another spelling.
+    const named = JSON.stringify([tableText(source.table), keyed.key, keyColumns(keyed).map(({ type }) => type)])
     const extent =
       planningContext.extents?.get(named) ??
       (await again(() => views.ask((view) => view.extent(keyed, operation.where ?? null, counted))))
     planningContext.extents?.set(named, extent)
     refuseNonIntegerKey(keyed, extent)
-    const sized = { ...(await detailedTable(source, from, planningContext)), rows: extent.rows }
+    const sized = { ...(await detailedTable(typed.source, from, planningContext)), rows: extent.rows }
     const there = found === null ? null : await detailedTarget(found, sized, to, planningContext)
     const ring = planRing(sized, extent, operation.ring ?? ringOfRows(sized, operation), operation.workers)
     const planned = planTable(from, to, sized, there, targetName, options)
@@ -339,16 +344,6 @@ function refuseNonIntegerKey(table: TableSpec, { low, high }: Extent): void {
   const column = more.length > 0 ? undefined : table.columns.find((one) => one.name === name)
   if (column?.type.kind === 'int' && table.ring === undefined)
     for (const end of [low, high]) if (end !== null) wholeKey(table, end)
-}
-
-/** Converts requested rows per chunk into a number of ranges. */
-function ringOfRows({ ring, rows }: TableSpec, { chunkRows }: CopyOperation): { readonly splits: number } | undefined {
-  if (ring === undefined || chunkRows === undefined) return undefined
-  return { splits: Math.max(1, Math.min(5000, Math.ceil(Number(rows) / chunkRows))) }
-}
-
-function rowsOfRange({ rows }: Extent, { splits }: RingPlan): number {
-  return Math.max(1, Math.ceil(Number(rows) / splits))
 }
 
 /** The table of the target as it is now; null if there is none. */

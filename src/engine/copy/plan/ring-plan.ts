@@ -164,3 +164,17 @@ function tokenOf(text: string | undefined, fallback: bigint, which: string): big
   if (/^[+-]?\d+$/.test(text)) return BigInt(text)
   throw new SluiceError('BAD_FLAG', `the ${which} token must be a whole number, not ${text}`)
 }
+
+/** Converts requested rows per chunk into a number of ranges. */
+export function ringOfRows(
+  { ring, rows }: TableSpec,
+  { chunkRows }: { readonly chunkRows?: number },
+): { readonly splits: number } | undefined {
+  if (ring === undefined || chunkRows === undefined) return undefined
+  return { splits: Math.max(1, Math.min(5000, Math.ceil(Number(rows) / chunkRows))) }
+}
+
+/** Average number of rows of a range. */
+export function rowsOfRange({ rows }: Extent, { splits }: RingPlan): number {
+  return Math.max(1, Math.ceil(Number(rows) / splits))
+}

@@ -23,6 +23,7 @@ import { noRange, sortAlike } from './sorts-alike.ts'
 import type { TableOptions, Verify } from './table-options.ts'
 import { sameFamily, titlesOf } from '../../run/systems.ts'
 import { columnNamed } from './column-named.ts'
+import { withKeyTypes } from './untyped-keys.ts'
 
 const BY_ROWS: readonly (readonly [below: bigint, size: number])[] = [
   [100_000n, 10_000],
@@ -51,9 +52,10 @@ export function planTable(
   targetName: TableName,
   options: TableOptions,
 ): TablePlan {
-  const found = options.intoEmpty === true && existing !== null ? asEmpty(existing) : existing
-  refuseGiven(from, to, givenTable, found, options)
-  const source = withKey(givenTable, options.key)
+  const sameSystem = sameFamily(from.system, to.system)
+  const given = { source: withKey(givenTable, options.key), target: existing }
+  const { source, target: found, mixed } = withKeyTypes(given, options, sameSystem)
+  refuseGiven(from, to, source, found, options)
   if (to.can.atomic === 'batch') refuseSeveral(source)
   refuseOneWay(source)
   // With a ring, tokens identify the ranges, so a float key is allowed.
@@ -62,7 +64,6 @@ export function planTable(
   if (found !== null) refuseUnpaged(found, to)
   const chosen = chosenColumns(source, found, options)
   refuseEmpty(source, chosen)
-  const sameSystem = sameFamily(from.system, to.system)
   const target = found ?? newTable(source, chosen, targetName, options, to, sameSystem)
   if (found === null) refuseNewKey(target, to)
   const columns = chosen.map((column) =>
@@ -78,7 +79,9 @@ export function planTable(
   if (found !== null && to.can.atomic === 'row') refuseMerging(found, found.key, rangeKey)
   // A target with `atomic` 'row' also gives a new table a ring, so it does not keep the key order of the source.
   const sortsAlike =
-    (source.ring !== undefined || to.can.atomic !== 'row') && sortAlike({ source, target, columns, sameSystem })
+    mixed !== true &&
+    (source.ring !== undefined || to.can.atomic !== 'row') &&
+    sortAlike({ source, target, columns, sameSystem })
   if (options.onExisting === 'replace-range' && !sortsAlike) throw noRange(target, 'its key')
   const frames = framesOf(from, to, columns, options, source)
   const likeness = { sameSystem, sameWords: from.objects().words === to.objects().words }
@@ -110,10 +113,6 @@ export function planTable(
 
 function hidesNumbers({ columns }: TableSpec, { can: { rowNumbers } }: CopyStore): boolean {
   return columns.some(({ name }) => name.toLowerCase() === rowNumbers)
-}
-
-function asEmpty(table: TableSpec): TableSpec {
-  return { ...table, columns: table.columns.map((column) => ({ ...column, type: column.typeOfNone ?? column.type })) }
 }
 
 /** Checks before key and columns are chosen. */

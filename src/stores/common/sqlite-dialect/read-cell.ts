@@ -18,15 +18,34 @@ export type CellReader = (stored: StoredValue) => Exclude<Cell, null>
 
 const LARGEST = 2 ** 63
 
+/** As `readerOfType`, and refuses other storage classes if `Column.oneClass` is set. */
+export function sqliteCellReaderOf(
+  column: Pick<Column, 'type' | 'native' | 'oneClass'>,
+  as: ColumnType,
+  intoText = false,
+): CellReader {
+  const read = readerOfType(column, as, intoText)
+  if (column.oneClass !== true || read === literalOf) return read
+  switch (column.type.kind) {
+    case 'text':
+      return (stored) => (typeof stored === 'string' ? read(stored) : wrongClass('text', stored))
+    case 'int':
+    case 'decimal':
+      return (stored) => (typeof stored === 'string' ? wrongClass('a number', stored) : read(stored))
+    default:
+      return read
+  }
+}
+
 /**
  * @param as the type in which values are transferred: the column's own, or one that the plan allows
  * @param intoText as `ReadColumn.intoText`
  * @throws (the function) SluiceError VALUE_REFUSED if a value is not of the column's type
  */
-export function sqliteCellReaderOf(
+function readerOfType(
   { type, native }: Pick<Column, 'type' | 'native'>,
   as: ColumnType,
-  intoText = false,
+  intoText: boolean,
 ): CellReader {
   if (as.kind === 'native' && as.name === 'any') return literalOf
   const convert = storedConverter(type, as)

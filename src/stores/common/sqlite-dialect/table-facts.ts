@@ -99,17 +99,17 @@ export function rowidColumn(columns: readonly SqliteColumnInfo[], hasPrimaryInde
 export function sqliteColumnOf(
   { name, type: native, notnull, dflt_value: initial, hidden }: SqliteColumnInfo,
   alias: string | null,
-  inferred: ColumnType | undefined,
+  inferred: InferredType | undefined,
   strict = false,
 ): Column {
   const declared = sqliteColumnType(native) ?? ANY
-  const type = inferred ?? declared
+  const type = inferred?.type ?? declared
   const isInferred = inferred !== undefined
   return {
     name,
     type,
     native,
-    ...(isInferred ? { typeOfNone: declared } : {}),
+    ...(isInferred ? { ...inferred, typeOfNone: declared } : {}),
     ...sortedAsOf(native, type),
     ...spelledOf(type),
     ...exactOf(native, declared, { isInferred, strict }),
@@ -176,12 +176,20 @@ export function firstValuesSql(table: string, column: string): string {
   )
 }
 
+/** The type that the rows of a column show. */
+export type InferredType = Pick<Column, 'type' | 'noneSeen'>
+
 /**
  * The type that the first values show.
  * @param rows of `firstValuesSql`
  * @returns null if the declared type is right
  */
-export function inferredType(native: string, rows: readonly (readonly unknown[])[]): ColumnType | null {
+export function inferredType(native: string, rows: readonly (readonly unknown[])[]): InferredType | null {
+  const type = shownType(native, rows)
+  return type === null ? null : { type, ...(rows.length === 0 ? { noneSeen: true as const } : {}) }
+}
+
+function shownType(native: string, rows: readonly (readonly unknown[])[]): ColumnType | null {
   const declared = sqliteColumnType(native)
   const only = (...names: readonly string[]): boolean => rows.every(([storage]) => names.includes(String(storage)))
   if (rows.length === 0) return declared === null ? ANY : null

@@ -3,7 +3,6 @@
  * without a type gets the type of its first rows. SQLite has no dates, so a declared date column whose values are
  * numbers is a column of numbers.
  */
-import type { ColumnType } from '../../../model/copy/column-type.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import {
@@ -12,13 +11,14 @@ import {
   firstValuesSql,
   inferredType,
   dependsOnRows,
+  type InferredType,
 } from '../../common/sqlite-dialect/table-facts.ts'
 import { affinityOf } from '../../common/sqlite-dialect/types.ts'
 import type { D1Client, D1Result, D1Row, D1Statement } from '../client.ts'
 import type { D1Shape } from './shape.ts'
 
 export type Inspections = {
-  readonly types: ReadonlyMap<string, ColumnType>
+  readonly types: ReadonlyMap<string, InferredType>
   /** Collation by column, for columns that do not compare by bytes. */
   readonly collations: ReadonlyMap<string, string>
   /** 0 if unknown. */
@@ -39,7 +39,7 @@ type Question = {
 }
 
 type Answer = {
-  types: Map<string, ColumnType>
+  types: Map<string, InferredType>
   collations: Map<string, string>
   rows: bigint
   lastRowid: bigint | null

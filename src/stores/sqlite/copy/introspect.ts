@@ -1,6 +1,6 @@
 /** Tables of a SQLite file, with columns and keys. */
 import type Database from 'better-sqlite3'
-import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
+import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import { collationsOf, sqliteUniqueIndexes } from './keys.ts'
 import { rowsOf } from '../reader.ts'
@@ -16,6 +16,7 @@ import {
   sqliteColumnOf,
   sqliteIdentity,
   sqliteKeyOf,
+  type InferredType,
   type SqliteColumnInfo,
 } from '../../common/sqlite-dialect/table-facts.ts'
 
@@ -93,7 +94,7 @@ function inferredIn(
   connection: Database.Database,
   table: string,
   { name, type: native }: SqliteColumnInfo,
-): ColumnType | null {
+): InferredType | null {
   if (!dependsOnRows(native)) return null
   return inferredType(native, rowsOf(connection, firstValuesSql(table, name)))
 }
