@@ -71,7 +71,7 @@ describe.skipIf(!POSTGRES_OWN).each([false, true])(`a cutover with --revert: %s 
       expect([stream === '', back !== undefined]).toEqual([false, revert])
       if (said === 'switched') {
         // Without --confirm, it only opens the source again: how long the killed try blocked writers is not recorded.
-        const { confirm: _, ...unconfirmed } = twoCutover({ ...stage, stream }, { revert })
+        const { confirm: _confirm, ...unconfirmed } = twoCutover({ ...stage, stream }, { revert })
         const pasted = await perform(unconfirmed)
         expect(pasted.finished).toMatchObject({ exitCode: 2, error: { code: 'MISSING_CONFIRM' } })
       }

@@ -573,7 +573,9 @@ describe('indexes, constraints and defaults without --with', () => {
     const ofTable = plan?.type === 'plan.ready' ? (plan.copies ?? []).map((one) => one.leftBehind ?? []) : []
     expect(ofTable.map((entries) => dependencyLines(entries))).toEqual([
       ['left behind: 1 default: created only by copy --with all'],
-      ['left behind: 1 unique constraint, 30 indexes, 1 check, 1 foreign key, 1 default: created only by copy --with all'],
+      [
+        'left behind: 1 unique constraint, 30 indexes, 1 check, 1 foreign key, 1 default: created only by copy --with all',
+      ],
     ])
     expect(lines(bare)).toEqual([
       'left behind of public.parent: 1 default: created only by copy --with all',
@@ -601,7 +603,9 @@ describe('indexes, constraints and defaults without --with', () => {
     const entries = Array.from({ length: 5 }, (_, i): LeftBehind => {
       return { kind: 'index', table: `t${i}`, names: ['a', 'b'], means: 'created only by copy --with indexes' }
     })
-    expect(dependencyLines(entries)).toEqual(['left behind of 5 tables: 10 indexes: created only by copy --with indexes'])
+    expect(dependencyLines(entries)).toEqual([
+      'left behind of 5 tables: 10 indexes: created only by copy --with indexes',
+    ])
   })
 })
 
