@@ -49,12 +49,6 @@ export const CASES: readonly Case[] = [
     columns: [{ name: 'rowid', type: 'VARCHAR', values: [`'a'`, `'b'`, `'b'`] }],
   },
   {
-    why: 'a table of PostgreSQL without a key whose column hides the row numbers of DuckDB was refused after the plan',
-    from: 'postgresql',
-    to: 'duckdb',
-    columns: [{ name: 'RowID', type: 'text', values: [`'a'`, `'b'`, `'b'`] }],
-  },
-  {
     why: 'a table of D1 without row numbers whose key holds floating point numbers ended as SOURCE_GONE',
     from: 'd1',
     to: 'sqlite',
@@ -131,7 +125,6 @@ export const CASES: readonly Case[] = [
     from: 'sqlite',
     to: 'duckdb',
     columns: [{ name: 'rowid', type: 'TEXT', values: [`'a'`] }],
-    expected: 'UNSUPPORTED_KEY',
   },
   {
     why: 'infinity in a column of SQLite that takes any number arrived as a text',
