@@ -111,6 +111,7 @@ export const SAME_CALLS: SameCalls = [
   ['count', "(?:[^']|'[^']*')?"],
   ['min, max', "[^o']|'[^']*'"],
   ['lower, lcase, length, char_length, character_length, md5, string_agg, group_concat', TEXT],
+  ['octet_length', 'x', 'strlen(t) counts the bytes of a text in UTF-8'],
   ['substr, substring', `${TEXT}cc?`, 'right(t, 2) is the end of a text'],
   ['replace', `${TEXT}'.+'${TEXT}`],
   ['trim, ltrim, rtrim', TEXT + TEXT, `trim(t, ' '), ltrim(t, ' ') or rtrim(t, ' ')`],

@@ -152,7 +152,7 @@ export const MYSQL_EXPRESSIONS: ExpressionRules = {
       `the value itself, f::DECIMAL(18, 3)::text, strftime(ts, '%Y-%m-%d %H:%M:%S'), if(b, '1', '0')`,
     ],
   ],
-  own: 'chr|any_value|dayname|decode|encode|from_base64|json_exists|json_merge_patch|json_pretty|json_quote|json_valid|monthname|octet_length|regexp_matches|std|to_base64|to_seconds|version',
+  own: 'chr|any_value|dayname|decode|encode|from_base64|json_exists|json_merge_patch|json_pretty|json_quote|json_valid|monthname|regexp_matches|std|to_base64|to_seconds|version',
   others: [
     roundedText('MySQL'),
     longNumber('MySQL'),

@@ -78,7 +78,7 @@ export const SQLITE_EXPRESSIONS: ExpressionRules = {
       `the value itself, (a // b)::text of whole numbers, printf('%.2f', coalesce(f, 0)), if(b, '1', '0'), strftime('%Y-%m-%d %H:%M:%S', ts)`,
     ],
   ],
-  own: 'hex|any_value|json|json_array_length|json_exists|json_group_array|json_group_object|json_pretty|json_quote|json_valid|octet_length|random|typeof|unicode|version',
+  own: 'hex|any_value|json|json_array_length|json_exists|json_group_array|json_group_object|json_pretty|json_quote|json_valid|random|typeof|unicode|version',
   others: [
     roundedText('SQLite'),
     longNumber('SQLite'),
