@@ -60,7 +60,7 @@ describe.each(['sqlite', 'mysql', 'postgresql'] as const)('%s', (system) => {
         return error?.reason
       }
       const asked = { kind: 'query', from: place.url, table, limit: 10, format: 'table' } as const
-      const sums = `SELECT count(*), sum(CAST(id AS integer)), sum(CAST(n AS integer)) FROM ${table}`
+      const sums = `SELECT count(*), sum(CAST(id AS double)), sum(CAST(n AS double)) FROM ${table}`
       await done(archive)
       await retype(place, table, column)
       // Each hint names the command that resolves it.
