@@ -157,7 +157,7 @@ describe.each(SYSTEMS)('a plain table of %s', (system) => {
       await whole(made)
       const { ran } = await countedBy({
         ...commandsOf(made).query,
-        query: `SELECT strftime("at", '%Y-%m-%d %H:%M:%S') FROM ${TABLE} WHERE id = ${moved}`,
+        query: `SELECT strftime(s."at", '%Y-%m-%d %H:%M:%S') FROM ${TABLE} s WHERE id = ${moved}`,
       } as Operation)
       expect(ran.events.flatMap((event) => (event.type === 'row' ? event.values.map(String) : []))).toEqual([
         expect.stringMatching(/^2020-04-01.07:00:00/),
