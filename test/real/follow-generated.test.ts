@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { Interrupter } from '../../src/shared/abort.ts'
 import { perform, type Ran } from '../support/copy-systems.ts'
+import { twoCutover } from '../support/two-stage.ts'
 import { caughtUp, stageOf, startFollowServer, type Stage } from '../support/follow-stage.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN, type PostgresServer } from '../support/servers/postgresql.ts'
 
@@ -96,6 +97,10 @@ describe.skipIf(!POSTGRES_OWN)(`generated columns of followed tables ${POSTGRES_
     const ran = await signOff(stage, stream)
     expect(ran.finished.exitCode).not.toBe(0)
     expect(textOf(ran)).toContain('is computed from another expression')
+    const refused = await perform(twoCutover({ ...stage, stream, addressFile: '', hook: '' }, { dryRun: true }))
+    expect(refused.finished.error?.hint).toMatch(
+      /--columns is an option of the command that began the stream: give it to sluice copy --follow --from \S+ --tables ge\b/,
+    )
   })
 
   test('a sign-off names a column that the target computed once, and that the stream does not write', async () => {

@@ -19,6 +19,8 @@ const TEXTS = readSources()
     [...code.matchAll(/(['`])((?:(?!\1).)*--[a-z](?:(?!\1).)*)\1/g)].map(([, , words = '']) => [name, words] as const),
   )
 
+const SOURCE = { from: 'postgresql://a/x y' }
+
 describe('hints of following', () => {
   test('are found', () => {
     expect(TEXTS.length).toBeGreaterThan(20)
@@ -30,30 +32,36 @@ describe('hints of following', () => {
     const plain = words.replaceAll(/sluice (?!copy|follow)[a-z]+[^;]*/g, '')
     const named = [...plain.matchAll(/--([a-z][a-z-]*[a-z])/g)].map(([, name = '']) => name)
     expect(named.filter((name) => !declared.has(name))).toEqual([])
-    const reported = hintOfFollow(words, { tables: [] })
+    const reported = hintOfFollow(words, { ...SOURCE, tables: [] })
     const foreign = named.filter((name) => !optionsOf('follow').has(name))
     if (foreign.length > 0) expect(reported).toMatch(/sluice copy|the command that began|sluice diff/)
   })
 
   test('name the command that has the option', () => {
-    const selected = { tables: ['shop.*', 'a b'], exclude: ['shop.log'], with: ['indexes', 'defaults'] } as const
+    const selected = {
+      ...SOURCE,
+      tables: ['shop.*', 'a b'],
+      exclude: ['shop.log'],
+      with: ['indexes', 'defaults'],
+    } as const
     expect(hintOfFollow('add it, or choose columns with --columns or --rename; its columns are a, b', selected)).toBe(
       'add it, or choose columns with --columns or --rename; its columns are a, b; --columns, --rename are options of the command that began the ' +
-        "stream: give them to sluice copy --follow --tables 'shop.*,a b' --exclude shop.log --with indexes,defaults, " +
+        "stream: give them to sluice copy --follow --from 'postgresql://a/x y' --tables " +
+        "'shop.*,a b' --exclude shop.log --with indexes,defaults, " +
         'with --restart if rows are to be written differently than before',
     )
     const foreign = 'drop it, or use --columns; --columns is an option of copy'
     expect(hintOfFollow('drop it, or use --columns', { ...selected, reverse: '7' })).toBe(
       `${foreign}, which the stream of a cutover does not take`,
     )
-    expect(hintOfFollow('drop it, or use --columns', { tables: ['a b'], periods: { marks: [], first: 'p' } })).toBe(
-      `${foreign}: give those that it takes to sluice partition run, which began the stream of a b`,
-    )
+    expect(
+      hintOfFollow('drop it, or use --columns', { ...SOURCE, tables: ['a b'], periods: { marks: [], first: 'p' } }),
+    ).toBe(`${foreign}: give those that it takes to sluice partition run, which began the stream of a b`)
     for (const hint of [
       'copy it again: sluice follow 7 --resync public.t',
       'copy all of them again: run the command that began the stream, with --restart',
       'single rows are mended by sluice diff --fix --run 7 with --key, --range or --partition',
     ])
-      expect(hintOfFollow(hint, { tables: [] })).toBe(hint)
+      expect(hintOfFollow(hint, { ...SOURCE, tables: [] })).toBe(hint)
   })
 })

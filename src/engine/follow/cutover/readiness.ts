@@ -2,9 +2,7 @@
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { isoTime } from '../../../shared/clock.ts'
 import { asSluiceError, SluiceError, type ErrorCode } from '../../../shared/errors.ts'
-import { redactUrl } from '../../../shared/redact.ts'
 import { givenFields } from '../../../shared/given-fields.ts'
-import { shellQuote } from '../../../shared/shell.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { ChangeSource, FollowedTable } from '../../../model/follow/port.ts'
@@ -17,6 +15,7 @@ import { planFollowed } from '../../copy/plan/plan-followed.ts'
 import { inspectSides, streamSides } from '../stream/preflight.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
 import { SignOffLedger, type SignOffVerdictRow } from '../ledger/sign-offs.ts'
+import { followingCopy } from '../stream/planned-tables.ts'
 import { streamTableNames } from '../stream/requested-stream.ts'
 import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 import { findingsCheck, type CutoverCheck, type CutoverChecks } from './cutover-checks.ts'
@@ -200,7 +199,7 @@ export async function tableOf(
       'NOT_SWITCHABLE',
       `a cutover exchanges one table, but stream ${stream.id} follows ${followed.size} tables`,
       {
-        hint: `use a separate stream for each table: sluice copy --follow --from ${shellQuote(redactUrl(copy.from))} --tables TABLE --to-table NEW_TABLE`,
+        hint: `use a separate stream for each table: ${followingCopy(copy)} --tables TABLE --to-table NEW_TABLE`,
       },
     )
   }

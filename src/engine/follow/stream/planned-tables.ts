@@ -12,6 +12,11 @@ import type { FollowTable } from './followed-table.ts'
 
 type Planned = readonly Pick<FollowTable, 'name' | 'plan'>[]
 
+/** Begins the command that follows tables of a source; the run that prints it adds the target as it was given. */
+export function followingCopy({ from }: Pick<CopyOperation, 'from'>): string {
+  return `sluice copy --follow --from ${shellQuote(redactUrl(from))}`
+}
+
 /** Reports tables that were added to the source since the stream began. */
 export function reportNewTables(
   { unfollowed = [] }: PlannedCopy,
@@ -23,7 +28,7 @@ export function reportNewTables(
   const names = unfollowed.map(tableText)
   const [verb, them] = names.length === 1 ? ['is', 'it'] : ['are', 'them']
   const kinds = objects.length === 0 ? '' : ` --with ${objects.join(',')}`
-  const hint = `run sluice copy --follow --from ${shellQuote(redactUrl(from))} --tables ${shellNames(names)}${kinds} to follow ${them} with a separate stream`
+  const hint = `run ${followingCopy({ from })} --tables ${shellNames(names)}${kinds} to follow ${them} with a separate stream`
   const message = `${names.join(', ')} ${verb} not followed: stream ${stream.id} began without ${them}`
   run.emit({ type: 'log', level: 'note', message, hint })
 }

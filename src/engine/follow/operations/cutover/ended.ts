@@ -14,7 +14,7 @@ import type { NamedStream } from '../../../copy/ledger/stream-lookup.ts'
 import type { StreamRow } from '../../../copy/ledger/stream-row.ts'
 import type { Ending } from '../../../run/run-context.ts'
 import type { CopyOperation } from '../../../copy/operations/copy/declaration.ts'
-import { resumeStream } from '../follow/hints.ts'
+import { hintingAtFollow, resumeStream } from '../follow/hints.ts'
 import type { CutoverOperation, CutoverRun } from './declaration.ts'
 import { givenFields } from '../../../../shared/given-fields.ts'
 
@@ -35,16 +35,17 @@ export function dryRunResult(gates: CutoverChecks): Ending {
 /**
  * Checks whether the cutover can be made. If it cannot, what a killed run has created for it is removed: otherwise it
  * would block later commands.
- * @param giveUp removes it, given the id of the cutover @throws errors of `check`
+ * @param copy of the stream @param giveUp removes it, given the id of the cutover
+ * @throws errors of `check`; hints are worded for a stream that exists
  */
 export async function readyOrGivenUp<T>(
   { preparing: [left] }: Family,
-  dryRun: boolean,
+  { stream, copy, dryRun }: { readonly stream: NamedStream; readonly copy: CopyOperation; readonly dryRun: boolean },
   check: () => Promise<T>,
   giveUp: (id: string) => Promise<void>,
 ): Promise<T> {
   try {
-    return await check()
+    return await hintingAtFollow({ ...copy, reverse: stream.isReverse ? stream.id : null }, check)
   } catch (error) {
     if (left !== undefined && !dryRun) await giveUp(left.id)
     throw error

@@ -121,7 +121,7 @@ async function switched(
     if (stream.status !== 'active') throw notActive(stream, restartHint(family), followCommand(between, stream.id))
     return await betweenReady(between, able, copy, { unsigned, revert, keepSessions }, gates, run)
   }
-  const ready = await readyOrGivenUp(family, dryRun, check, giveUp)
+  const ready = await readyOrGivenUp(family, { stream, copy, dryRun }, check, giveUp)
   const name = tableText(ready.from)
   if (dryRun) return dryRunResult(gates)
   const text = `writers of ${name} move to another database: the table's name is needed as confirmation`

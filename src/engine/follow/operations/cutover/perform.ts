@@ -118,7 +118,7 @@ async function runCutover(
     if (stream.status !== 'active') throw notActive(stream, restartHint(family))
     return await checkReadiness(opened, able, copy, operation, checks, run)
   }
-  const ready = await readyOrGivenUp(family, dryRun, check, giveUp)
+  const ready = await readyOrGivenUp(family, { stream, copy, dryRun }, check, giveUp)
   const publicName = tableText(ready.request.from)
   if (dryRun) return dryRunResult(checks)
   const text = `the cutover gives the name ${publicName} to another table: the name is needed as confirmation`

@@ -8,6 +8,7 @@ import type { OnlyStream } from '../../progress/watch.ts'
 import type { Ending } from '../../../run/run-context.ts'
 import { copy, type CopyOperation } from '../../../copy/operations/copy/declaration.ts'
 import { copyAndFollow } from '../../stream/companion.ts'
+import { followingCopy } from '../../stream/planned-tables.ts'
 import { follow } from './declaration.ts'
 
 const FOLLOW_OPTIONS = namesOf(follow.command)
@@ -28,13 +29,17 @@ export async function resumeStream(
   within?: OnlyStream,
 ): Promise<Ending> {
   const selected = { ...operation, reverse: isReverse ? id : null }
-  try {
-    const ending = await copyAndFollow(
-      operation,
-      { ...run, emit: (event) => run.emit(eventWithFollowHint(event, selected)) },
-      within,
-    )
+  return await hintingAtFollow(selected, async () => {
+    const emit = (event: CopyEvent): void => run.emit(eventWithFollowHint(event, selected))
+    const ending = await copyAndFollow(operation, { ...run, emit }, within)
     return ending.error === undefined ? ending : { ...ending, error: withFollowHint(ending.error, selected) }
+  })
+}
+
+/** Plans or runs a stream. @throws errors of `work`, with their hints reworded as by `hintOfFollow` */
+export async function hintingAtFollow<T>(selected: Selected, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
   } catch (thrown) {
     const error = asSluiceError(thrown)
     if (error.hint === undefined) throw thrown
@@ -42,7 +47,7 @@ export async function resumeStream(
   }
 }
 
-type Selected = Pick<CopyOperation, 'tables' | 'exclude' | 'with' | 'periods'> & {
+type Selected = Pick<CopyOperation, 'from' | 'tables' | 'exclude' | 'with' | 'periods'> & {
   readonly reverse?: string | null
 }
 
@@ -71,11 +76,11 @@ export function hintOfFollow(hint: string, selected: Selected): string {
   )
 }
 
-function copyCommand({ tables, exclude = [], with: objects = [] }: Selected): string {
+function copyCommand({ from, tables, exclude = [], with: objects = [] }: Selected): string {
   const lists = { '--tables': tables, '--exclude': exclude, '--with': objects }
   const options = Object.entries(lists).filter(([, names]) => names.length > 0)
   const given = options.map(([flag, names]) => ` ${shellOption(flag, shellNames(names))}`).join('')
-  return `sluice copy --follow${given}`
+  return `${followingCopy({ from })}${given}`
 }
 
 function withFollowHint(error: SluiceError, selected: Selected): SluiceError {
