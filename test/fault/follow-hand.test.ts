@@ -9,7 +9,7 @@ import type { SteeringRequest } from '../../src/engine/run/operation.ts'
 import type { Event } from '../../src/model/run/event.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
 import { temporaryFolder } from '../support/catalog-kit.ts'
-import { makePlace, perform, type Ran } from '../support/copy-systems.ts'
+import { copyOf, makePlace, perform, type Ran } from '../support/copy-systems.ts'
 import { startWriter } from '../support/follow-writer.ts'
 import { caughtUp, expectEqual, stageOf, startFollowServer, writerStage, type Stage } from '../support/follow-stage.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN, type PostgresServer } from '../support/servers/postgresql.ts'
@@ -138,7 +138,8 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a replicated table that a user names ${P
       'INSERT INTO acct (id, qty) SELECT i, 1 FROM generate_series(5001, 5010) i',
       "INSERT INTO ev SELECT i, '2026-05-01', 1 FROM generate_series(5001, 5010) i",
     )
-    await until(async () => (await one.target.rows('SELECT 1 FROM acct WHERE id > 5000')).length === 10)
+    for (const table of ['acct', 'ev'])
+      await until(async () => (await one.target.rows(`SELECT 1 FROM ${table} WHERE id > 5000`)).length === 10)
     await one.target.sql(
       'UPDATE acct SET qty = -5 WHERE id IN (5001, 5002)',
       'DELETE FROM acct WHERE id = 5003',
@@ -272,6 +273,19 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a replicated table that a user names ${P
     expect(retry.finished.error).toMatchObject({
       code: 'TABLE_FOLLOWED',
       hint: expect.stringContaining('sluice follow'),
+    })
+    // The rows of a copy without a stream are retried all the same.
+    await one.source.sql('CREATE TABLE u (id int PRIMARY KEY, v text)', "INSERT INTO u VALUES (1, 'bad'), (2, 'good')")
+    await one.target.sql("CREATE TABLE u (id int PRIMARY KEY, v text CHECK (v <> 'bad'))")
+    const copied = await perform(copyOf(one.source, one.target, 'u'))
+    expect(copied.finished.error?.code).toBe('ROWS_ASIDE')
+    await one.source.sql("UPDATE u SET v = 'good'")
+    expect((await perform({ kind: 'retry-quarantine', from: one.copy.from, to: one.copy.to })).finished).toMatchObject({
+      totals: { written: '1', quarantined: '1' },
+      error: {
+        code: 'ROWS_ASIDE',
+        message: '1 of 2 quarantined rows were not written; not retried: 1 row of public.t',
+      },
     })
     await one.source.sql("UPDATE t SET v = 'good' WHERE id = 7")
     expect((await caughtUp(one)).finished.exitCode).toBe(0)

@@ -47,6 +47,13 @@ export async function refuseFollowed(
   refuseStreams(await streamsInto(to, ledger, [...each.values()]), [...each.values()], instead)
 }
 
+/** @throws as `refuseFollowed`, but only if streams write to each of these tables */
+export async function refuseAllFollowed(...given: Parameters<typeof refuseFollowed>): Promise<void> {
+  const [to, ledger, keys] = given
+  for (const key of keys) if ((await streamsInto(to, ledger, [key])).length === 0) return
+  await refuseFollowed(...given)
+}
+
 /**
  * How to repair tables that differ, where `diff --fix` is refused because a stream that has not ended writes into one
  * of them; null if there is no such stream.

@@ -10,5 +10,10 @@ export const QUARANTINED = {
     runsOf: ['copy', 'follow', 'retry-quarantine'],
     describe: 'only rows that this run quarantined (default: all)',
   },
-  table: { name: 'table', type: 'text', completes: 'table', describe: 'only rows of this table of the target' },
+  table: {
+    name: 'table',
+    type: 'text',
+    completes: 'table',
+    describe: 'only rows of this table, by its name in the target or the source',
+  },
 } as const satisfies Readonly<Record<string, Option>>

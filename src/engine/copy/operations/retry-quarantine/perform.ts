@@ -22,7 +22,7 @@ import { onSide } from '../../sides.ts'
 import { planTable } from '../../plan/table-plan.ts'
 import type { TableOptions } from '../../plan/table-options.ts'
 import type { TimeOptions } from '../../diff/times.ts'
-import { refuseFollowed, RETRY } from '../../ledger/refuse-followed.ts'
+import { refuseAllFollowed, refuseFollowed, RETRY } from '../../ledger/refuse-followed.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
 import type { retryQuarantine, RetryQuarantineOperation } from './declaration.ts'
 
@@ -49,12 +49,9 @@ export async function performRetryQuarantine(
     await refuseUnknownTable(database, { runId, table: operation.table ?? null }, to.label)
     return { totals: decimals(totals) }
   }
-  await refuseFollowed(
-    to,
-    { database, signal: run.interrupt.abort },
-    [...rows, ...weak].map(({ table }) => table),
-    RETRY,
-  )
+  const tables = new Map([...rows, ...weak].map(({ table }) => [tableText(tableOfKey(table)), table]))
+  const around = { database, signal: run.interrupt.abort }
+  await refuseAllFollowed(to, around, [...tables.values()], RETRY)
   const sourceUrl = operation.from ?? (await runs.sourceOf(first.runId))
   if (sourceUrl === null) {
     throw new SluiceError('BAD_FLAG', 'the ledger does not record the source of these rows', {
@@ -65,13 +62,16 @@ export async function performRetryQuarantine(
   await using view = await from.source(run.interrupt.abort)
   await using targets = new TimedTargets(operation.to, to)
   const plans = new Map<string, Promise<ReplayContext>>()
+  const planNow = async (row: Pick<QuarantinedRow, 'table'>): Promise<ReplayContext> => {
+    await refuseFollowed(to, around, [row.table], RETRY)
+    return await planAgain(row, { from, view, to, targets, runs, signal: run.interrupt.abort })
+  }
   const planOf = (row: Pick<QuarantinedRow, 'table'>): Promise<ReplayContext> => {
     const name = `${row.table.schema}.${row.table.name}`
-    const plan = plans.get(name) ?? planAgain(row, { from, view, to, targets, runs, signal: run.interrupt.abort })
+    const plan = plans.get(name) ?? planNow(row)
     plans.set(name, plan)
     return plan
   }
-  const around = { database, signal: run.interrupt.abort }
   const left = new LeftTables()
   for (const list of weak) {
     if (run.interrupt.stop.aborted) return { totals: decimals(totals), stopped: true }
@@ -108,7 +108,6 @@ export async function performRetryQuarantine(
     }
   }
   left.report(run)
-  const tables = new Set([...rows, ...weak].map(({ table }) => tableText(tableOfKey(table))))
   const error = endError(left, last, { open: totals.quarantined, rows: rows.length, tables: tables.size })
   if (error === null) return { totals: decimals(totals) }
   return { totals: decimals(totals), error, ...(last === null ? {} : { next: run.commandLine }) }
