@@ -1,6 +1,7 @@
 /** Options that an error of following names: each is an option of the command that the hint is about. */
 import { describe, expect, test } from 'vitest'
 import { hintOfFollow } from '../../src/engine/follow/operations/follow/hints.ts'
+import { missingTables } from '../../src/engine/follow/stream/halt.ts'
 import { declarationOf } from '../../src/app/operations/facts.ts'
 import { readSources } from '../arch/source-files.ts'
 
@@ -57,7 +58,12 @@ describe('hints of following', () => {
     expect(
       hintOfFollow('drop it, or use --columns', { ...SOURCE, tables: ['a b'], periods: { marks: [], first: 'p' } }),
     ).toBe(`${foreign}: give those that it takes to sluice partition run, which began the stream of a b`)
+    const { hint: gone = '' } = missingTables('7', ['public.a'])
+    expect(hintOfFollow(gone, { ...selected, reverse: '7' })).toMatch(
+      /sluice follow 7 --end; no cutover leads back then$/,
+    )
     for (const hint of [
+      gone,
       'copy it again: sluice follow 7 --resync public.t',
       'copy all of them again: run the command that began the stream, with --restart',
       'single rows are mended by sluice diff --fix --run 7 with --key, --range or --partition',

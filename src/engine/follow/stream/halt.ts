@@ -2,7 +2,7 @@
 import { SluiceError } from '../../../shared/errors.ts'
 import { shellNames } from '../../../shared/shell.ts'
 import type { StreamFault } from '../../../model/follow/port.ts'
-import { RESTART_STREAM } from '../../../model/follow/lost-stream.ts'
+import { FOLLOW_OTHERS, RESTART_STREAM } from '../../../model/follow/lost-stream.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
 import type { StreamLedger } from '../../copy/ledger/streams.ts'
 
@@ -72,6 +72,6 @@ function recopyCommand(stream: string, faults: readonly StreamFault[], tables: r
 function hintForMissing(stream: string, gone: readonly string[]): string {
   return (
     `restore ${gone.join(', ')} under that name, then run sluice follow ${stream} --resync ${shellNames(gone)}; ` +
-    `or continue without ${gone.length === 1 ? 'it' : 'them'}: end the stream with sluice follow ${stream} --end, then run copy --follow with the remaining --tables`
+    `or continue without ${gone.length === 1 ? 'it' : 'them'}: end the stream with sluice follow ${stream} --end${FOLLOW_OTHERS}`
   )
 }

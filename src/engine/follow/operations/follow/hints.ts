@@ -1,6 +1,6 @@
 /** Rewords hints of `copy` for `follow`: options that only `copy` has belong to the command that began the stream. */
 import type { CopyEvent, CopyRun } from '../../../copy/copy-run.ts'
-import { RESTART_STREAM } from '../../../../model/follow/lost-stream.ts'
+import { FOLLOW_OTHERS, RESTART_STREAM } from '../../../../model/follow/lost-stream.ts'
 import { shellNames, shellOption } from '../../../../shared/shell.ts'
 import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
 import type { NamedStream } from '../../../copy/ledger/stream-lookup.ts'
@@ -59,6 +59,8 @@ export function hintOfFollow(hint: string, selected: Selected): string {
   const { reverse = null } = selected
   if (reverse !== null && hint.includes(RESTART_STREAM))
     return `no command begins the stream of a cutover again: end it with sluice follow ${reverse} --end; the old table keeps the rows that it has, and no cutover leads back to it`
+  if (reverse !== null && hint.includes(FOLLOW_OTHERS))
+    return hint.replace(FOLLOW_OTHERS, '; no cutover leads back then')
   const words = hint
     .split(/;\s/)
     .filter((clause) => !NAMES_ITS_COMMAND.test(clause))
