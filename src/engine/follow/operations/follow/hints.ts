@@ -72,10 +72,10 @@ export function hintOfFollow(hint: string, selected: Selected): string {
   if (reverse !== null) return `${lead} copy, which the stream of a cutover does not take`
   if (selected.periods !== undefined)
     return `${lead} copy: give those that it takes to sluice partition run, which began the stream of ${selected.tables.join(', ')}`
-  return (
-    `${lead} the command that began the stream: give ${them} to ${copyCommand(selected)}, ` +
-    'with --restart if rows are to be written differently than before'
-  )
+  const begins = `${lead} the command that began the stream: give ${them} to ${copyCommand(selected)}`
+  return foreign.includes('--restart')
+    ? begins
+    : `${begins}, with --restart if rows are to be written differently than before`
 }
 
 function copyCommand({ from, tables, exclude = [], with: objects = [] }: Selected): string {
