@@ -63,6 +63,7 @@ describe.skipIf(FIVE_MISSING !== '')('Cassandra 5.0', { timeout: 60_000 }, () =>
         "UPDATE s5.own USING TTL 60000 AND TIMESTAMP 3000 SET ud={name:'n'} WHERE id=3",
         "UPDATE s5.own USING TTL 60000 AND TIMESTAMP 3000 SET m={'a':'b'} WHERE id=4",
         "UPDATE s5.own USING TIMESTAMP 3500 SET m=m+{'c':'forever'} WHERE id=4",
+        'UPDATE s5.own USING TTL 60000 AND TIMESTAMP 1000 SET ud={age:5} WHERE id=5',
       )
     })
 
@@ -72,6 +73,9 @@ describe.skipIf(FIVE_MISSING !== '')('Cassandra 5.0', { timeout: 60_000 }, () =>
       expect(await timesOf('t5', 1)).toEqual(await timesOf('s5', 1))
       expect(await timesOf('t5', 2)).toEqual(await timesOf('s5', 2))
       expect(await timesOf('t5', 3)).toEqual(await timesOf('s5', 3))
+      // The server gives NULL for a field without a value, here the first one.
+      const [time, life] = (await five.rows('SELECT writetime(ud.age), ttl(ud.age) FROM t5.own WHERE id = 5'))[0] ?? []
+      expect([time, typeof life]).toEqual([1000n, 'number'])
       expect((await timesOf('t5', 4))['m']).toEqual([
         [3500n, 3500n],
         [null, null],

@@ -1,23 +1,40 @@
 /**
- * Texts with invalid bytes. Servers accept some of them, and the driver would replace the bytes with U+FFFD. Here the
- * driver is changed to return the bytes. So different keys stay different, and the bytes can be sent back as a key.
+ * Changes what the driver of Cassandra decodes wrongly:
+ * - Texts with invalid bytes. Servers accept some of them, and the driver would replace the bytes with U+FFFD. Here it
+ *   returns the bytes. So different keys stay different, and the bytes can be sent back as a key.
+ * - NULL in a list, as in the write times of a user-defined type with a field that is NULL. The driver would read the
+ *   elements after it from wrong bytes.
  */
 import { isAscii, isUtf8 } from 'node:buffer'
 import cassandra from 'cassandra-driver'
 import { SluiceError } from '../../shared/errors.ts'
 
-type Decode = (this: unknown, bytes: Buffer | null, type: { readonly code: number }) => unknown
+type DriverType = { readonly code: number; readonly info?: unknown }
+type Decode = (this: unknown, bytes: Buffer | null, type: DriverType) => unknown
 
 /** The driver exports this class, but its type definitions omit it. */
 const Encoder = Reflect.get(cassandra, 'Encoder') as { readonly prototype: { decode: Decode } }
-const ascii: number = cassandra.types.dataTypes.ascii
+const { ascii, list } = cassandra.types.dataTypes
 const decodeOfDriver = Encoder.prototype.decode
 
-Encoder.prototype.decode = function decode(bytes, type) {
+Encoder.prototype.decode = function decode(bytes, type): unknown {
+  if (type.code === list && bytes !== null && bytes.length > 0)
+    return lengthPrefixed(bytes).map((element) => decode.call(this, element, type.info as DriverType))
   const value = decodeOfDriver.call(this, bytes, type)
   if (typeof value !== 'string' || bytes === null) return value
   if (type.code === ascii) return isAscii(bytes) ? value : bytes
   return value.includes('\ufffd') && !isUtf8(bytes) ? bytes : value
+}
+
+/** Elements of a list; each has its number of bytes before it, which is negative for NULL (native protocol, 3 and up). */
+function lengthPrefixed(bytes: Buffer): readonly (Buffer | null)[] {
+  let at = 4
+  return Array.from({ length: bytes.readInt32BE(0) }, () => {
+    const length = bytes.readInt32BE(at)
+    const from = at + 4
+    at = from + Math.max(0, length)
+    return length < 0 ? null : bytes.subarray(from, at)
+  })
 }
 
 /** @param value of a text column, as the driver returns it @throws SluiceError VALUE_REFUSED */
