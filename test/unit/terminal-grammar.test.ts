@@ -57,6 +57,10 @@ const TABLE: readonly (readonly [input: string | readonly number[], tokens: stri
   [E + E + `[A`, 'up'],
   [`${E}b${E}B${E}é${E}👍`, 'alt-b alt-B alt-é alt-👍'],
   [`${E}\r${E}\t${E} ${E}\u007f`, 'alt-enter alt-tab alt-space alt-ctrl'],
+  [`${E}(${E}/`, 'alt-( alt-/'],
+  // Character sets and other escapes with an intermediate byte.
+  [`${E}(Bj${E}#8j${E} Gj${E}$(Cj${E}${E}(Bj`, '- "j" - "j" - "j" - "j" esc - "j"'],
+  [`${E}$(`, '-'],
   [raw('\u009bA\u008fB\u009b3~'), 'up down delete'],
   ['\u009bA\u008fB', 'up down'],
   // The kitty protocol, and xterm's modified keys.

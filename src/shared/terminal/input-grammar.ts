@@ -48,7 +48,7 @@ const SS3 = ['O', '\u008f']
 const STRINGS = ['P', 'X', ']', '^', '_', '\u0090', '\u0098', '\u009d', '\u009e', '\u009f']
 const isC1 = (char: string): boolean => char >= '\u0080' && char <= '\u009f'
 
-type Place = 'ground' | 'escape' | 'csi' | 'ss3' | 'mouse' | 'string' | 'string-escape' | 'paste'
+type Place = 'ground' | 'escape' | 'intermediate' | 'csi' | 'ss3' | 'mouse' | 'string' | 'string-escape' | 'paste'
 
 /** What the input waits for: nothing, the rest of an escape, of a sequence or a character, or of a paste. */
 export type Waiting = 'nothing' | 'escape' | 'sequence' | 'paste'
@@ -69,7 +69,7 @@ export class InputGrammar {
 
   get waiting(): Waiting {
     if (this.#place === 'ground') return this.#begun === '' ? 'nothing' : 'sequence'
-    if (this.#place === 'escape') return 'escape'
+    if (this.#place === 'escape' || this.#place === 'intermediate') return 'escape'
     return this.#place === 'paste' ? 'paste' : 'sequence'
   }
 
@@ -93,6 +93,9 @@ export class InputGrammar {
         break
       case 'escape':
         this.#escapes()
+        break
+      case 'intermediate':
+        this.#endIntermediate()
         break
       case 'paste':
         this.#endPaste(PASTE_ENDING.exec(this.#pasteTail)?.[0].length ?? 0)
@@ -126,6 +129,8 @@ export class InputGrammar {
         return this.#ground(text, at)
       case 'escape':
         return this.#afterEscape(char) ? at + char.length : at
+      case 'intermediate':
+        return this.#inIntermediate(char) ? at + char.length : at
       case 'csi':
         return this.#inCsi(char) ? at + char.length : at
       case 'ss3':
@@ -181,9 +186,31 @@ export class InputGrammar {
     }
     if (this.#introduced(char)) return true
     if (this.#isDouble) this.#tokens.push({ kind: 'esc' })
+    if (char >= ' ' && char <= '/') {
+      this.#keep(char)
+      this.#place = 'intermediate'
+      return true
+    }
     this.#tokens.push({ kind: 'alt', name: altName(char) })
     this.#place = 'ground'
     return true
+  }
+
+  /** Such as `ESC ( B`, which selects a character set; a lone character after the escape is a key with alt. */
+  #inIntermediate(char: string): boolean {
+    if (char === ESC || isC1(char)) {
+      this.#endIntermediate()
+      this.#place = 'ground'
+      return false
+    }
+    if (char >= ' ' && char <= '/') this.#keep(char)
+    else this.#drop('ground')
+    return true
+  }
+
+  #endIntermediate(): void {
+    const [char = '', ...others] = this.#parameters
+    this.#tokens.push(others.length === 0 ? { kind: 'alt', name: altName(char) } : SWALLOWED)
   }
 
   #escapes(): void {
