@@ -138,8 +138,17 @@ test.for(['postgresql', 'mysql'] as const)(
       `CREATE TABLE ${other}.migration_runs (run_id BIGINT PRIMARY KEY, plan_hash VARCHAR(20))`,
       `CREATE TABLE ${other}.migration_plans (something INTEGER PRIMARY KEY)`,
     )
-    const { finished } = await perform(copyOf(source, target, '*'))
-    const schemas = finished.leftBehind?.find(({ kind }) => kind === 'schema')?.names ?? []
-    expect(schemas.filter((name) => name.startsWith(other))).toEqual([`${other} (2 tables)`])
+    const leftOf = async (...tables: readonly string[]): Promise<readonly string[]> => {
+      const { finished } = await perform({ ...copyOf(source, target, '*'), tables, dryRun: true })
+      const schemas = finished.leftBehind?.find(({ kind }) => kind === 'schema')?.names ?? []
+      return schemas.filter((name) => name.startsWith(other))
+    }
+    expect(await leftOf('*')).toEqual([`${other} (2 tables)`])
+    // A schema whose only table is part of the copy, but refused.
+    const refused = `${other}_refused`
+    await source.sql(`CREATE SCHEMA ${refused}`, `CREATE TABLE ${refused}.lacking (id INTEGER PRIMARY KEY)`)
+    await target.sql('CREATE TABLE lacking (id INTEGER PRIMARY KEY, more INTEGER NOT NULL)')
+    expect(await leftOf('*')).toEqual([`${other} (2 tables)`, `${refused} (1 table)`])
+    expect(await leftOf('*', `${refused}.*`)).toEqual([`${other} (2 tables)`])
   },
 )

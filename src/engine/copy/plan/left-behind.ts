@@ -23,8 +23,9 @@ export async function planLeftBehind(
   signal: AbortSignal,
 ): Promise<readonly LeftBehind[]> {
   const plans = tables.flatMap(({ plan }) => (plan === null ? [] : [plan]))
+  // Also of refused tables: other tables of their schemas, and not these tables, are outside of the copy.
   const sources = await onSide('source', () =>
-    factsOf(from, { tables: plans.map(({ source }) => source.table), all, children: true }, signal),
+    factsOf(from, { tables: tables.map(({ source }) => source.table), all, children: true }, signal),
   )
   const targets = await onSide('target', () =>
     factsOf(to, { tables: plans.map(({ target }) => target.table), all: false }, signal),
