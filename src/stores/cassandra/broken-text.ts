@@ -1,5 +1,5 @@
 /**
- * Changes what the driver of Cassandra decodes wrongly:
+ * Corrects two results of the driver of Cassandra: texts with invalid bytes, and NULL in a list.
  * - Texts with invalid bytes. Servers accept some of them, and the driver would replace the bytes with U+FFFD. Here it
  *   returns the bytes. So different keys stay different, and the bytes can be sent back as a key.
  * - NULL in a list, as in the write times of a user-defined type with a field that is NULL. The driver would read the
