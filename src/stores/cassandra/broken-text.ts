@@ -1,9 +1,8 @@
 /**
- * Corrects two results of the driver of Cassandra: texts with invalid bytes, and NULL in a list.
- * - Texts with invalid bytes. Servers accept some of them, and the driver would replace the bytes with U+FFFD. Here it
- *   returns the bytes. So different keys stay different, and the bytes can be sent back as a key.
- * - NULL in a list, as in the write times of a user-defined type with a field that is NULL. The driver would read the
- *   elements after it from wrong bytes.
+ * Corrects two results of the driver of Cassandra: texts with invalid bytes, and NULL in a list. Servers accept some
+ * such texts, and the driver would replace the bytes with U+FFFD. Here it returns the bytes. So different keys stay
+ * different, and the bytes can be sent back as a key. NULL is in the list of write times of a user-defined type with a
+ * field that is NULL; the driver would read the elements after it from wrong bytes.
  */
 import { isAscii, isUtf8 } from 'node:buffer'
 import cassandra from 'cassandra-driver'
@@ -14,7 +13,7 @@ type Decode = (this: unknown, bytes: Buffer | null, type: DriverType) => unknown
 
 /** The driver exports this class, but its type definitions omit it. */
 const Encoder = Reflect.get(cassandra, 'Encoder') as { readonly prototype: { decode: Decode } }
-const { ascii, list } = cassandra.types.dataTypes
+const { ascii, list }: Readonly<Record<'ascii' | 'list', number>> = cassandra.types.dataTypes
 const decodeOfDriver = Encoder.prototype.decode
 
 Encoder.prototype.decode = function decode(bytes, type): unknown {
