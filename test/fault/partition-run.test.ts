@@ -373,6 +373,7 @@ describe.skipIf(!POSTGRES_OWN)(`partition run ${POSTGRES_MISSING}`, () => {
     const again = await perform(runOf(place, { table: 'o', untilEqual: true }))
     expect([again.finished.exitCode, again.finished.error]).toEqual([0, undefined])
     expect(hintOf(again)).toEqual([])
+    expect(JSON.stringify(again.finished.leftBehind)).toContain('in the target with at in it')
     expect(await place.rows('SELECT count(*), count(DISTINCT ref) FROM o_partitioned')).toEqual(
       await place.rows('SELECT count(*), count(DISTINCT ref) FROM o'),
     )

@@ -1,6 +1,7 @@
 /** `partition decommission --database`: what it checks, what it refuses, the step that can be undone, and the drop. */
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { shellQuote } from '../../src/shared/shell.ts'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
 import { copyOf, makePlace, missing, perform, postgresAt } from '../support/copy-systems.ts'
 import { startFollowServer } from '../support/follow-stage.ts'
@@ -62,6 +63,8 @@ describe.skipIf(why !== '')(`a database whose tables have been copied elsewhere$
     expect(
       first.events.filter((event) => event.type === 'log' && /old "app".*was ended/.test(event.message)),
     ).toHaveLength(1)
+    const notes = first.events.flatMap((event) => (event.type === 'log' ? [event.message] : []))
+    expect(notes.join('\n')).toContain(`the same command with --confirm=${shellQuote(moved.name)} drops it from 2`)
     await expect(reader.rows('SELECT 1')).rejects.toThrow(/erminat|connection error/)
     await expect(moved.old.rows('SELECT 1')).rejects.toThrow('not currently accepting connections')
     expect(await standing(moved)).toEqual([['f', '17']])

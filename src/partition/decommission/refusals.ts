@@ -23,6 +23,18 @@ export function refuseUnconfirmed(oldTable: TableName, confirm: string | undefin
   })
 }
 
+/** The command that drops the table or database after its grace period, by its difference from this run's. */
+export function commandThatDrops(
+  name: string,
+  { confirm, inactive }: { readonly confirm?: string | undefined; readonly inactive: boolean },
+): string {
+  const changes = [
+    ...(inactive ? ['without --inactive'] : []),
+    ...(confirm === undefined ? [`with --confirm=${shellQuote(name)}`] : []),
+  ]
+  return ['the same command', changes.join(' and ')].join(' ').trimEnd()
+}
+
 /**
  * End of a run that has not dropped the table or database: an error if the drop was confirmed, and not excluded.
  * @param graceEndMs end of the grace period, ms; null if it is over, so that the next run drops it

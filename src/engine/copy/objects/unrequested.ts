@@ -31,18 +31,27 @@ export async function planUnrequested(
     const objects = (others.get(table) ?? []).filter((one) => one.status !== 'there' && !isNumber(one))
     return objects.map((object) => ({ table, object }))
   })
-  const wanted = new Set(lacking.flatMap(({ object }) => (object.status === 'build' ? objectOptions(object) : [])))
+  const wanted = new Set(lacking.flatMap(({ object }) => (isLacking(object) ? objectOptions(object) : [])))
   const words = OBJECT_OPTIONS.filter((option) => options.includes(option) || wanted.has(option))
   const means = `created only by copy --with ${words.length === OBJECT_OPTIONS.length ? 'all' : words.join(',')}`
-  const kinds = groupBy(lacking, ({ table, object: { kind, status } }) => JSON.stringify([table, status, kind]))
+  const kinds = groupBy(lacking, ({ table, object: { kind, status, widenedBy } }) =>
+    JSON.stringify([table, status, kind, widenedBy]),
+  )
   const unrequested = [...kinds.values()].flatMap((some) => {
     const [first] = some
     if (first === undefined) return []
     const { table, object } = first
     const names = some.map((one) => one.object.name)
-    return [dependencyOf(object.kind, names, table, object.status === 'build' ? means : undefined)]
+    if (object.widenedBy !== undefined)
+      return [dependencyOf(object.kind, names, table, `in the target with ${object.widenedBy.join(', ')} in it`)]
+    return [dependencyOf(object.kind, names, table, isLacking(object) ? means : undefined)]
   })
   return [...unrequested, ...[requested, others].flatMap(lostProperties)]
+}
+
+/** True if a copy can create the object, and the target does not have it with more columns. */
+function isLacking({ status, widenedBy }: PlannedObject): boolean {
+  return status === 'build' && widenedBy === undefined
 }
 
 /** Constraints that are in the target, as its row key or made by hand, and check each row as it is written. */

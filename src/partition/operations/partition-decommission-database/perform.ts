@@ -34,7 +34,7 @@ import {
   type DatabaseStepName,
 } from '../../decommission/database/steps.ts'
 import { refuseUnknownLeft } from '../../decommission/database/tables.ts'
-import { decommissionRefusal, endBeforeDrop } from '../../decommission/refusals.ts'
+import { commandThatDrops, decommissionRefusal, endBeforeDrop } from '../../decommission/refusals.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
 import type { partitionDecommissionDatabase, PartitionDecommissionDatabaseOperation } from './declaration.ts'
 
@@ -159,7 +159,7 @@ async function makeInactive(retired: RetirementContext): Promise<Ending> {
     run.emit({ type: 'log', level: 'note', table: retirement.name, message: `${one} was ended` })
   }
   const graceEndMs = (await steps.now()) + operation.graceMs
-  const message = `it refuses connections; the same command drops it from ${isoTime(graceEndMs)} on, and --undo accepts connections again`
+  const message = `it refuses connections; ${commandThatDrops(retirement.name, operation)} drops it from ${isoTime(graceEndMs)} on, and --undo accepts connections again`
   run.emit({ type: 'log', level: 'note', table: retirement.name, message })
   return endBeforeDrop({ ...totals, steps: '1' }, retirement.name, operation, operation.graceMs > 0 ? graceEndMs : null)
 }

@@ -29,6 +29,7 @@ import { knowsOldTable, switchOfOldTable } from '../../decommission/old-table-sw
 import {
   otherOldTable,
   decommissionRefusal,
+  commandThatDrops,
   endBeforeDrop,
   refuseUnconfirmed,
   refuseUndone,
@@ -165,7 +166,7 @@ async function deactivate(
     type: 'log',
     level: 'note',
     table: name,
-    message: `only its owner may use it; the same command drops it ${graceEndMs === null ? 'when it runs again' : `from ${isoTime(graceEndMs)} on`}, and --undo gives the rights back`,
+    message: `only its owner may use it; ${commandThatDrops(name, operation)} drops it ${graceEndMs === null ? 'when it runs again' : `from ${isoTime(graceEndMs)} on`}, and --undo gives the rights back`,
   })
 }
 
