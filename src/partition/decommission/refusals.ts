@@ -23,16 +23,15 @@ export function refuseUnconfirmed(oldTable: TableName, confirm: string | undefin
   })
 }
 
+type DropOptions = { readonly confirm?: string | undefined; readonly inactive: boolean }
+
 /** The command that drops the table or database after its grace period, by its difference from this run's. */
-export function commandThatDrops(
-  name: string,
-  { confirm, inactive }: { readonly confirm?: string | undefined; readonly inactive: boolean },
-): string {
+export function commandThatDrops(name: string, { confirm, inactive }: DropOptions): string {
   const changes = [
     ...(inactive ? ['without --inactive'] : []),
     ...(confirm === undefined ? [`with --confirm=${shellQuote(name)}`] : []),
   ]
-  return ['the same command', changes.join(' and ')].join(' ').trimEnd()
+  return changes.length === 0 ? 'the same command' : `the same command ${changes.join(' and ')}`
 }
 
 /**
@@ -42,7 +41,7 @@ export function commandThatDrops(
 export function endBeforeDrop(
   totals: Ending['totals'],
   name: string,
-  { confirm, inactive }: { readonly confirm?: string | undefined; readonly inactive: boolean },
+  { confirm, inactive }: DropOptions,
   graceEndMs: number | null,
 ): Ending {
   if (confirm === undefined || inactive) return { totals }

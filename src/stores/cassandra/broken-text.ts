@@ -7,6 +7,7 @@
 import { isAscii, isUtf8 } from 'node:buffer'
 import cassandra from 'cassandra-driver'
 import { SluiceError } from '../../shared/errors.ts'
+import { lengthPrefixed } from './length-prefixed.ts'
 
 type DriverType = { readonly code: number; readonly info?: unknown }
 type Decode = (this: unknown, bytes: Buffer | null, type: DriverType) => unknown
@@ -14,26 +15,17 @@ type Decode = (this: unknown, bytes: Buffer | null, type: DriverType) => unknown
 /** The driver exports this class, but its type definitions omit it. */
 const Encoder = Reflect.get(cassandra, 'Encoder') as { readonly prototype: { decode: Decode } }
 const { ascii, list }: Readonly<Record<'ascii' | 'list', number>> = cassandra.types.dataTypes
+/** Elements of a list, which begins with their number. */
+const elementsOf = lengthPrefixed(4)
 const decodeOfDriver = Encoder.prototype.decode
 
 Encoder.prototype.decode = function decode(bytes, type): unknown {
   if (type.code === list && bytes !== null && bytes.length > 0)
-    return lengthPrefixed(bytes).map((element) => decode.call(this, element, type.info as DriverType))
+    return elementsOf(bytes).map((element) => decode.call(this, element, type.info as DriverType))
   const value = decodeOfDriver.call(this, bytes, type)
   if (typeof value !== 'string' || bytes === null) return value
   if (type.code === ascii) return isAscii(bytes) ? value : bytes
   return value.includes('\ufffd') && !isUtf8(bytes) ? bytes : value
-}
-
-/** Elements of a list; each has its number of bytes before it, which is negative for NULL (native protocol, 3 and up). */
-function lengthPrefixed(bytes: Buffer): readonly (Buffer | null)[] {
-  let at = 4
-  return Array.from({ length: bytes.readInt32BE(0) }, () => {
-    const length = bytes.readInt32BE(at)
-    const from = at + 4
-    at = from + Math.max(0, length)
-    return length < 0 ? null : bytes.subarray(from, at)
-  })
 }
 
 /** @param value of a text column, as the driver returns it @throws SluiceError VALUE_REFUSED */

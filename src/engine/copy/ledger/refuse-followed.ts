@@ -50,6 +50,7 @@ export async function refuseFollowed(
 /** @throws as `refuseFollowed`, but only if streams write to each of these tables */
 export async function refuseAllFollowed(...given: Parameters<typeof refuseFollowed>): Promise<void> {
   const [to, ledger, keys] = given
+  if (to.offers.changeTarget === undefined) return
   for (const key of keys) if ((await streamsInto(to, ledger, [key])).length === 0) return
   await refuseFollowed(...given)
 }

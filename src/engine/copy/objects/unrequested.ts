@@ -34,17 +34,17 @@ export async function planUnrequested(
   const wanted = new Set(lacking.flatMap(({ object }) => (isLacking(object) ? objectOptions(object) : [])))
   const words = OBJECT_OPTIONS.filter((option) => options.includes(option) || wanted.has(option))
   const means = `created only by copy --with ${words.length === OBJECT_OPTIONS.length ? 'all' : words.join(',')}`
-  const kinds = groupBy(lacking, ({ table, object: { kind, status, widenedBy } }) =>
-    JSON.stringify([table, status, kind, widenedBy]),
-  )
+  const meaning = ({ status, widenedBy }: PlannedObject): string | undefined => {
+    if (widenedBy !== undefined) return `in the target with ${widenedBy.join(', ')} in it`
+    return status === 'build' ? means : undefined
+  }
+  const kinds = groupBy(lacking, ({ table, object }) => JSON.stringify([table, object.kind, meaning(object)]))
   const unrequested = [...kinds.values()].flatMap((some) => {
     const [first] = some
     if (first === undefined) return []
     const { table, object } = first
     const names = some.map((one) => one.object.name)
-    if (object.widenedBy !== undefined)
-      return [dependencyOf(object.kind, names, table, `in the target with ${object.widenedBy.join(', ')} in it`)]
-    return [dependencyOf(object.kind, names, table, isLacking(object) ? means : undefined)]
+    return [dependencyOf(object.kind, names, table, meaning(object))]
   })
   return [...unrequested, ...[requested, others].flatMap(lostProperties)]
 }

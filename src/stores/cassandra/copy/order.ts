@@ -1,5 +1,6 @@
 /** Cassandra's sort order of values: sets and map keys are stored in this order. */
 import { decimalOf, spelledDecimalBytes, varintOf } from './numbers.ts'
+import { lengthPrefixed } from '../length-prefixed.ts'
 import { canonicalDecimal } from '../../../model/copy/decimal.ts'
 import type { CqlType, SimpleName } from './types.ts'
 
@@ -12,18 +13,18 @@ export function compareOf(type: CqlType): Compare {
       return simple(type.name)
     case 'list':
     case 'set':
-      return ofParts(parts(4), () => compareOf(type.of))
+      return ofParts(lengthPrefixed(4), () => compareOf(type.of))
     case 'map': {
       const both = [compareOf(type.key), compareOf(type.value)]
-      return ofParts(parts(4), (at) => both[at % 2] ?? Buffer.compare)
+      return ofParts(lengthPrefixed(4), (at) => both[at % 2] ?? Buffer.compare)
     }
     case 'tuple': {
       const all = type.parts.map(compareOf)
-      return ofParts(parts(0), (at) => all[at] ?? Buffer.compare)
+      return ofParts(lengthPrefixed(0), (at) => all[at] ?? Buffer.compare)
     }
     case 'udt': {
       const all = (type.fields ?? []).map((field) => compareOf(field.type))
-      return ofParts(parts(0), (at) => all[at] ?? Buffer.compare)
+      return ofParts(lengthPrefixed(0), (at) => all[at] ?? Buffer.compare)
     }
     case 'vector':
     case 'custom':
@@ -107,20 +108,6 @@ function signedBytes(a: Buffer, b: Buffer): number {
     if (difference !== 0) return difference
   }
   return 0
-}
-
-/** Splits bytes from `start` on into values, each of which has a length prefix; null for a null value. */
-function parts(start: number): (bytes: Buffer) => readonly (Buffer | null)[] {
-  return (bytes) => {
-    const all: (Buffer | null)[] = []
-    for (let at = start; at < bytes.length;) {
-      const length = bytes.readInt32BE(at)
-      at += 4
-      all.push(length < 0 ? null : bytes.subarray(at, at + length))
-      at += Math.max(length, 0)
-    }
-    return all
-  }
 }
 
 /** Compares value by value; nulls come first. */
