@@ -12,6 +12,16 @@ export type Case = Pick<DrawnTable, 'columns'> &
   }
 
 export const CASES: readonly Case[] = [
+  ...(['sqlite', 'd1'] as const).map((to) => ({
+    why: `rows whose primary key is NULL, which only SQLite accepts, were refused by the table made in ${to}`,
+    from: 'sqlite' as const,
+    to,
+    columns: [
+      { name: 'c0', type: 'int', values: ['1', 'NULL', 'NULL', '2'] },
+      { name: 'c1', type: 'text', values: [`'a'`, `'b'`, `'c'`, `'d'`] },
+    ],
+    key: [0],
+  })),
   {
     why: 'D1 did not see that its table is STRICT: a second copy of a column that holds anything had another plan',
     from: 'sqlite',

@@ -21,13 +21,14 @@ export function newTable(
   const carried = sameSystem ? carriedColumns(source, options) : []
   const columns = [...made, ...carried].toSorted((a, b) => placeOf(a) - placeOf(b))
   const { ring } = source
+  const key = source.key.map((name) => rename.get(name) ?? name)
   return {
     table,
     identity: '',
     columns,
-    key: source.key.map((name) => rename.get(name) ?? name),
-    // A key that may be NULL cannot be a primary key.
-    primary: !source.key.some((name) => chosen.find((one) => one.name === name)?.nullable === true),
+    key,
+    // A key that may be NULL can be a primary key in SQLite only.
+    primary: (sameSystem && source.primary) || !made.some(({ name, nullable }) => nullable && key.includes(name)),
     ...(sameSystem && source.nullsEqual === true ? { nullsEqual: true as const } : {}),
     rows: 0n,
     bytes: 0n,
@@ -76,7 +77,8 @@ export function newColumn(
   return {
     name: rename.get(name) ?? name,
     ...declared,
-    nullable: nullable && !(source.primary && source.key.includes(name)),
+    // Only SQLite accepts NULL in a primary key.
+    nullable: nullable && (sameSystem || !source.primary || !source.key.includes(name)),
     ...(numbered ? { identity: true } : {}),
     ...(sequence === undefined ? {} : { sequence: { ...sequence, column: rename.get(name) ?? name } }),
     ...(sameSystem && column.collation !== undefined ? { collation: column.collation } : {}),

@@ -56,9 +56,16 @@ export function createSqliteDialectTable(table: TableSpec): string {
     return column.nullable ? made : `${made} NOT NULL`
   })
   if (alias === null && table.key.length > 0) {
-    columns.push(`${table.primary ? 'PRIMARY KEY' : 'UNIQUE'} (${table.key.map(quote).join(', ')})`)
+    columns.push(`${isPrimary(table) ? 'PRIMARY KEY' : 'UNIQUE'} (${table.key.map(quote).join(', ')})`)
   }
   return `CREATE TABLE ${quote(name)} (\n  ${columns.join(',\n  ')}\n)${optionsSql(table)}`
+}
+
+/** False also for a key INTEGER that may be NULL: as a primary key it would be the rowid, which SQLite numbers itself. */
+function isPrimary({ primary, key, columns }: TableSpec): boolean {
+  const [only] = key
+  const column = key.length === 1 ? columns.find(({ name }) => name === only) : undefined
+  return primary && !(column?.nullable === true && column.native.toUpperCase() === 'INTEGER')
 }
 
 /** True if the source never reuses the number of a deleted row: by AUTOINCREMENT, or by a sequence with step 1. */
