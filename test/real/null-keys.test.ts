@@ -114,3 +114,20 @@ test('diff counts rows without a usable key correctly, and gives no hint that wo
   expect(table).toMatchObject({ status: 'failed' })
   expect(table?.type === 'table.finished' ? table.notes?.join(' ') : '').toContain('rows without a usable key differ')
 })
+
+// A table's only key column INTEGER would number its rows itself if it were made as a primary key.
+test.each([
+  ['sqlite', 'TEXT PRIMARY KEY', 'CREATE TABLE t (k TEXT, v TEXT, PRIMARY KEY (k))', 3],
+  ['sqlite', 'INTEGER PRIMARY KEY DESC', 'CREATE TABLE t (k INTEGER, v TEXT, UNIQUE (k))', 3],
+  ['duckdb', 'TEXT PRIMARY KEY', 'CREATE TABLE t(k VARCHAR, v VARCHAR, PRIMARY KEY(k));', 1],
+] as const)('the table made in %s for a key %s', async (to, key, made, rows) => {
+  const [source, target] = [await makePlace('sqlite', folder), await makePlace(to, folder)]
+  await source.sql(`CREATE TABLE t (k ${key}, v TEXT)`, "INSERT INTO t VALUES (NULL, 'a'), (7, 'b'), (NULL, 'c')")
+  await perform(copyOf(source, target, 't'))
+  const places = { sqlite: "sqlite_schema WHERE name = 't'", duckdb: "duckdb_tables() WHERE table_name = 't'" }
+  const [[definition] = []] = await target.rows(`SELECT sql FROM ${places[to]}`)
+  expect(definition?.replaceAll('"', '').replaceAll(/\(\s+/g, '(').replaceAll(/\s+/g, ' ').replaceAll(' )', ')')).toBe(
+    made,
+  )
+  expect(await target.rows('SELECT count(*) FROM t')).toEqual([[String(rows)]])
+})
