@@ -9,7 +9,6 @@ import { commandLine } from './parse/command-line.ts'
 import { hasFlag, withConfig, type FoundConfig } from './config/config-search.ts'
 import { confirmed } from './confirm/confirmed.ts'
 import { type Globals, configFlag, firstWord } from './parse/globals.ts'
-import { startReporter, refuseBackground } from './runs/background-words.ts'
 import { toolVersion } from './version.ts'
 import { chooseMode, type FrontendMode } from './output/mode.ts'
 import { isWatched } from '../app/live/watched.ts'
@@ -177,7 +176,10 @@ async function perform(
   const secrets = secretsOfParsed(argv, parsed, context)
   if (request.kind === 'help') return 0
   refuseMetrics(globals, request, mode)
-  if (globals.background && request.kind !== 'operation') refuseBackground(null, globals.tui)
+  if (globals.background) {
+    const { refuseBackground } = await import('./runs/background.ts')
+    refuseBackground(request.kind === 'operation' ? request.operation : null, globals.tui)
+  }
   if (request.kind === 'open') {
     const { operation, words } = listingOf(request.target)
     return (await session.run(operation, commandLine(words, null, secrets, { env }))).exitCode
@@ -231,7 +233,6 @@ async function perform(
   let { operation } = request
   const { reported } = request
   const { background } = context
-  if (globals.background) refuseBackground(operation, globals.tui)
   const catalog = storeOf(operation, 'catalog') === undefined ? null : globals.catalog
   const line = commandLine(argv, catalog, secrets, { env, ...reported?.printed })
   const confirmation = background ?? (await confirmed(operation, line, mode === 'tui', session, context))
@@ -271,9 +272,8 @@ async function perform(
     return await confirmRemoval(operation, run, face, session, context, telemetry.listen)
   }
   const hours = isPlanOnly(operation) ? undefined : reported?.hours
-  const begun = background === undefined ? undefined : startReporter(background.tell)
   const listen = (event: Event): void => {
-    begun?.(event)
+    background?.listen(event)
     telemetry.listen(event)
   }
   const { slots } = telemetry

@@ -38,7 +38,7 @@ export type TuiPort = {
 }
 
 /** The confirmed operation of a background process, and a channel to the process that started it. */
-export type Background = { readonly operation: Operation; readonly tell: (line: string) => void }
+export type Background = { readonly operation: Operation; readonly listen: (event: Event) => void }
 
 /** Everything outside of the program that a command uses. */
 export type CliContext = {

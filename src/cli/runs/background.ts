@@ -10,6 +10,7 @@ import process from 'node:process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { serialize } from 'node:v8'
+import { isWatched } from '../../app/live/watched.ts'
 import type { Operation } from '../../app/operations/list.ts'
 import { makeFolderSync } from '../../shared/make-folder.ts'
 import { exitOfStop } from '../../shared/abort.ts'
@@ -18,6 +19,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
 import { ownMark } from '../../shared/process-mark.ts'
 import { stateFolder } from '../../shared/state-folder.ts'
+import { exclusive } from '../parse/arguments.ts'
 import { splitAtEnd } from '../parse/globals.ts'
 import type { CliContext } from '../ports.ts'
 import type { CliSession } from '../session.ts'
@@ -29,6 +31,17 @@ export type BackgroundOrder = { readonly words: readonly string[]; readonly oper
 const KEPT_LOGS = 200
 /** Time after which a started run that has not failed is treated as begun, ms. */
 const START_TIMEOUT_MS = 15_000
+
+/** @throws SluiceError BAD_FLAG for an operation that cannot run in the background */
+export function refuseBackground(operation: Operation | null, tui: boolean): void {
+  if (tui) {
+    throw exclusive('--tui', '--background', 'sluice attach shows a background run in the terminal UI')
+  }
+  if (operation !== null && isWatched(operation)) return
+  throw new SluiceError('BAD_FLAG', '--background is for long runs, and this command only prints a result', {
+    hint: 'remove --background',
+  })
+}
 
 /**
  * Starts the operation in a separate process.
