@@ -150,6 +150,17 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
         expect(keyed.finished, failures(keyed)).toMatchObject({ exitCode: 0, totals: { written: '2' } })
       }, 120_000)
 
+      test('rows with NULL in their key are quarantined, and the others are copied', async () => {
+        const place = await sqlite()
+        await place.sql(
+          'CREATE TABLE nulls (a INT, b INT, v TEXT, UNIQUE (a, b))',
+          `INSERT INTO nulls VALUES (1, 1, 'x'), (NULL, 1, 'y'), (2, NULL, 'z'), (NULL, 1, 'y')`,
+        )
+        const { finished } = await perform(copyBetween(place.url, target.url, ['nulls']))
+        expect(finished).toMatchObject({ exitCode: 1, totals: { read: '4', written: '1', quarantined: '3' } })
+        expect(await texts(target, 'SELECT a, b, v FROM nulls')).toEqual(['["1n","1n","x"]'])
+      }, 120_000)
+
       test('refuse, upsert and append', async () => {
         const place = await sqlite()
         await place.sql(

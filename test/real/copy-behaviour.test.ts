@@ -55,6 +55,27 @@ test('existing rows make the copy fail, and stay unchanged', async () => {
   expect(await target.rows('SELECT COUNT(*) FROM t')).toEqual([['201']])
 })
 
+// D1 has stored the row before the one that it refuses: it stands in the target.
+test.each([
+  ['sqlite', /--on-existing upsert or append$/],
+  ['d1', /^add --again/],
+] as const)('rows that %s finds by their keys make the copy fail too', async (system, hint) => {
+  const why = await missing(system)
+  if (why !== '') return void console.warn(`skipped: ${why}`)
+  const [from, to] = [await makePlace('sqlite', folder), await makePlace(system, folder)]
+  await from.sql('CREATE TABLE t (id TEXT PRIMARY KEY, n INTEGER)', "INSERT INTO t VALUES ('a', 1), ('b', 2), ('c', 3)")
+  await to.sql('CREATE TABLE t (id TEXT PRIMARY KEY, n INTEGER)', "INSERT INTO t VALUES ('b', 7), ('d', 4)")
+  const { events, finished } = await perform(copyOf(from, to, 't'))
+  expect(finished).toMatchObject({ exitCode: 1, totals: { quarantined: '0' } })
+  expect(of(events, 'chunk.failed')).toMatchObject([
+    { error: { code: 'TARGET_NOT_EMPTY', hint: expect.stringMatching(hint) as string } },
+  ])
+  expect(await to.rows('SELECT * FROM t WHERE n > 3 ORDER BY id')).toEqual([
+    ['b', '7'],
+    ['d', '4'],
+  ])
+})
+
 test.each([
   ['upsert', [['row 150'], ['extra']]],
   ['replace-range', [['row 150']]],

@@ -1,8 +1,11 @@
 /** Refused rows of a chunk, as the ledger and errors name them. */
+import { keyTextOf } from '../../../model/copy/key-text.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { rowKeyText, type RowKey } from '../../../model/copy/row-key.ts'
 import type { Row } from '../../../model/copy/rows.ts'
+import type { ChunkWriter } from '../../../model/copy/target-port.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import { keyPositions, writtenCells } from '../table/context.ts'
 import { readableRow, type RowToQuarantine } from '../ledger/quarantine.ts'
 
 /** The first refused row, at most 500 characters, for the ledger. */
@@ -36,14 +39,29 @@ export function removeLine(lines: Map<string, number>, line: string): boolean {
 }
 
 /**
- * Error: the range already contains rows.
- * @param begun true if the table is partly copied, so that the mode for existing rows cannot be changed
+ * True if the key of a refused row was in the target before its chunk. A writer that cannot see the range of the chunk
+ * only finds this out when the row is refused.
  */
-export function notEmpty(table: string, begun = false): SluiceError {
+export async function hadKey(plan: TablePlan, writer: ChunkWriter, row: Row): Promise<boolean> {
+  if (plan.onExisting !== 'refuse' || plan.cut !== 'key' || writer.seesRange) return false
+  const [cells, key] = [writtenCells(plan, row), keyPositions(plan)]
+  // Any number of rows may have NULL in their key.
+  if (key.some((at) => (cells[at] ?? null) === null)) return false
+  const { rows } = await writer.digest({ scheme: 'count', only: new Set([keyTextOf(cells, key)]) })
+  return rows > 0n
+}
+
+/** `begun`: the table is partly copied. `by key`: its ranges cannot be replaced, only rows found by their keys. */
+type Occupied = 'begun' | 'by key'
+
+/** Error: the range already contains rows. @param how decides which modes for existing rows are advised */
+export function notEmpty(table: string, how?: Occupied): SluiceError {
+  const modes = `--on-existing upsert${how === 'by key' ? '' : ', replace-range'} or append`
   return new SluiceError('TARGET_NOT_EMPTY', `the target's ${table} already has rows in the range to be written`, {
-    hint: begun
-      ? 'add --again: it copies the rest, compares these rows with the source, and repairs what differs'
-      : 'choose what happens to these rows: --on-existing upsert, replace-range or append',
+    hint:
+      how === 'begun'
+        ? 'add --again: it copies the rest, compares these rows with the source, and repairs what differs'
+        : `choose what happens to these rows: ${modes}`,
   })
 }
 

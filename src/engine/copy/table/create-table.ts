@@ -32,7 +32,7 @@ export async function ensureTable(
   if (copied > 0n && isEmptied !== true && (plan.create || (await isEmpty(ready)))) throw lostRows(ready, copied)
   if (!plan.create) {
     await checkTargetMark(ready, runs, before)
-    if (isFirst && overwrites(ready) && !(await isEmpty(ready))) throw notEmpty(plan.target.table.name)
+    if (isFirst && overwrites(ready) && !(await isEmpty(ready))) throw notEmpty(plan.target.table.name, 'by key')
     return ready
   }
   try {

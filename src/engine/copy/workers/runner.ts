@@ -250,7 +250,7 @@ class Worker {
       return await this.#release(table, claim, 'left', thrown)
     }
     const isBegun = thrown.code === 'TARGET_NOT_EMPTY' && (await ledger.has(BEGUN).catch(() => false))
-    const error = isBegun ? notEmpty(plan.target.table.name, true) : thrown
+    const error = isBegun ? notEmpty(plan.target.table.name, 'begun') : thrown
     const compared = table.again !== undefined && (error.code === 'PROOF_FAILED' || error.code === 'TARGET_NOT_EMPTY')
     // Chunks with existing rows in their range are compared with the source after all other chunks are copied.
     if (compared) {

@@ -215,7 +215,7 @@ export class CassandraChunkWriter implements ChunkWriter {
 
   #refuseMerging(): void {
     const { range, table } = this.#request
-    const byKey = range.by === 'key' || range.by === 'keys'
+    const byKey = range.by === 'key' || range.by === 'keys' || range.by === 'nullKey'
     refuseMerging(table, [...this.#shape.partition, ...this.#shape.clustering], byKey ? table.key : [])
   }
 
