@@ -105,4 +105,31 @@ describe.skipIf(why !== '')(`a program that retires a database${why}`, () => {
       expect(await last(moved)).toBe('dropped')
     },
   )
+
+  // PostgreSQL marks a database with the limit -2 before it removes its files.
+  test('a DROP that the server interrupted can only be finished', { timeout: 60_000 }, async () => {
+    const moved = await makeOld(folder.path)
+    await copyAll(moved)
+    await again(retire(moved, { inactive: true }))
+    const drop = retire(moved, { graceMs: 0, confirm: moved.name })
+    await killed(drop, { nth: 2, when: 'before' })
+    const name = moved.name.replaceAll("'", "''")
+    await moved.server.sql(`UPDATE pg_database SET datconnlimit = -2 WHERE datname = '${name}'`)
+    const { finished } = await perform(retire(moved, { undo: true }))
+    expect(finished.error).toMatchObject({
+      code: 'PARTITION_REFUSED',
+      hint: expect.stringContaining('--confirm=') as string,
+    })
+    expect(await last(moved)).toBe('dropping')
+    // A run of an older version has recorded the intent to open it before the server refused.
+    await moved.to.sql(
+      `INSERT INTO migration_database_decommissions
+       SELECT database_identity, step_no + 1, decommission_id, 'opening', database_name, run_id, done_ms, actor, tool, detail
+       FROM migration_database_decommissions WHERE step = 'dropping'`,
+    )
+    const planned = await perform({ ...drop, dryRun: true })
+    expect(steps(planned.events)).toEqual(['inactive found', 'dropped planned'])
+    expect(await again(drop)).toEqual(['inactive found', 'dropped done'])
+    expect(await standing(moved)).toEqual([])
+  })
 })

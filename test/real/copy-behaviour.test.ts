@@ -4,7 +4,7 @@
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Event, EventBody } from '../../src/model/run/event.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
 import { taskEnd } from '../../src/app/share/task-end.ts'
@@ -53,6 +53,62 @@ test('existing rows make the copy fail, and stay unchanged', async () => {
   expect(of(refused.events, 'chunk.failed')).toMatchObject([{ error: { code: 'TARGET_NOT_EMPTY' } }])
   expect(await target.rows('SELECT name FROM t WHERE id = 150')).toEqual([['mine']])
   expect(await target.rows('SELECT COUNT(*) FROM t')).toEqual([['201']])
+})
+
+describe('D1, in the middle of a chunk', async () => {
+  const why = await missing('d1')
+
+  /** A copy whose only chunk is unfinished: two of its three rows are stored, and the source has changed one of them. */
+  async function begun(
+    more: Parameters<typeof copyOf>[3],
+    cursor: string | null,
+  ): Promise<readonly [Operation, Place]> {
+    const [from, to] = [await makePlace('sqlite', folder), await makePlace('d1', folder)]
+    await from.sql('CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER)', 'INSERT INTO t VALUES (1, 1), (2, 2), (3, 3)')
+    const operation = copyOf(from, to, 't', more)
+    expect((await perform(operation)).finished.exitCode).toBe(0)
+    await to.sql(
+      `UPDATE migration_checkpoints SET status = 'pending'${cursor === null ? '' : `, cursor_key = '${cursor}'`}`,
+    )
+    if (cursor !== null) await to.sql('DELETE FROM t WHERE id = 3')
+    await from.sql('UPDATE t SET n = 10 WHERE id = 1')
+    return [operation, to]
+  }
+
+  const CHANGED = [
+    ['1', '10'],
+    ['2', '2'],
+    ['3', '3'],
+  ]
+
+  test.skipIf(why !== '')(`a chunk made pending by hand is copied from its beginning${why}`, async () => {
+    const [operation, to] = await begun({ onExisting: 'upsert' }, null)
+    expect((await perform(operation)).finished).toMatchObject({ exitCode: 0 })
+    expect(await all(to)).toEqual(CHANGED)
+  })
+
+  test.skipIf(why !== '').each([
+    ['upsert', {}, /^run the same command again/],
+    ['refuse', { again: true }, /^add --again/],
+  ] as const)(
+    `rows that changed after they were stored are repaired, with %s${why}`,
+    async (onExisting, more, hint) => {
+      const [operation, to] = await begun({ onExisting }, '["2"]')
+      const failed = of((await perform(operation)).events, 'chunk.failed')
+      expect(failed).toMatchObject([
+        {
+          error: {
+            code: 'PROOF_FAILED',
+            reason: expect.stringMatching(/^the source changed rows/) as string,
+            hint: expect.stringMatching(hint) as string,
+          },
+        },
+      ])
+      const { finished } = await perform({ ...operation, ...more } as Operation)
+      expect(finished, JSON.stringify(finished.error)).toMatchObject({ exitCode: 0 })
+      expect(await all(to)).toEqual(CHANGED)
+    },
+  )
 })
 
 // D1 has stored the row before the one that it refuses: it stands in the target.

@@ -1,5 +1,6 @@
 /** `partition decommission --database`: what it checks, what it refuses, the step that can be undone, and the drop. */
 import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { shellQuote } from '../../src/shared/shell.ts'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
@@ -375,6 +376,14 @@ describe.skipIf(why !== '' || !POSTGRES_OWN)(`a database of another server whose
       await old.sql('CREATE TABLE t (id int PRIMARY KEY)', 'INSERT INTO t SELECT generate_series(1, 10)')
       expect((await perform(copyOf(old, to, 'public.t'))).finished.error).toBeUndefined()
       expect((await perform(retire({ old, to }))).finished.error).toBeUndefined()
+      // Autovacuum of the server writes statistics into a closed database, without a session.
+      const admin = postgresAt(server.url())
+      const WRITES = "SELECT tup_inserted FROM pg_stat_database WHERE datname = 'crashed'"
+      const before = JSON.stringify(await admin.rows(WRITES))
+      for (const setting of ["naptime = '1s'", 'analyze_threshold = 0', 'analyze_scale_factor = 0'])
+        await admin.sql(`ALTER SYSTEM SET autovacuum_${setting}`)
+      await admin.sql('SELECT pg_reload_conf()')
+      while (JSON.stringify(await admin.rows(WRITES)) === before) await sleep(200)
       await server.stop()
       await server.restart()
       const stopped = await perform(retire({ old, to }))

@@ -12,6 +12,8 @@ export type DatabaseSettings = {
   readonly identity: string
   readonly isOpen: boolean
   readonly connectionLimit: number
+  /** True after a DROP that was interrupted on the server: it then accepts no other statement for this database. */
+  readonly isHalfDropped: boolean
 }
 
 /** Counters of the server, as decimal texts. Null if an older server lacks the counter. */

@@ -8,13 +8,29 @@ import { rowCountText } from './rows-text.ts'
 /** Also possible where each row is written by itself: a killed node of Cassandra forgets writes of up to 10 s. */
 const FORGOTTEN = 'a server of the target was killed and lost rows that it had accepted; or '
 
-/**
- * @param isByRow true if the target stores each row as soon as it is written, not with its chunk
- * @throws SluiceError PROOF_FAILED naming what differs
- */
-export function compareDigests(plan: TablePlan, source: Digest, target: Digest, isByRow = false): void {
+const AGAIN =
+  'run the same command again, which writes these rows again; if they differ then, too, sluice diff names them'
+const REPAIR = 'add --again: it compares these rows with the source, and repairs what differs'
+
+/** What is known about a chunk whose rows differ. */
+type Attempted = {
+  /** True if the target stores each row as soon as it is written, not with its chunk. */
+  readonly isByRow: boolean
+  /** True if an earlier attempt has written the first rows of the chunk. */
+  readonly isResumed: boolean
+}
+
+/** @throws SluiceError PROOF_FAILED naming what differs */
+export function compareDigests(
+  plan: TablePlan,
+  source: Digest,
+  target: Digest,
+  { isByRow, isResumed }: Attempted = { isByRow: false, isResumed: false },
+): void {
   if (equalDigests(source, target)) return
   const isFewer = isByRow && target.rows < source.rows
+  const resumed = isResumed ? 'the source changed rows that an earlier attempt had written; or ' : ''
+  const repair = plan.onExisting === 'upsert' ? AGAIN : REPAIR
   const what =
     source.rows === target.rows
       ? `the ${source.rows} rows have different values`
@@ -23,10 +39,8 @@ export function compareDigests(plan: TablePlan, source: Digest, target: Digest, 
     'PROOF_FAILED',
     `rows in the target differ from the rows that were read from ${plan.source.table.name}: ${what}`,
     {
-      reason: `${isFewer ? FORGOTTEN : ''}a trigger or another writer changed rows of the target, or the target stores a value differently`,
-      hint: isFewer
-        ? 'run the same command again, which writes these rows again; if they differ then, too, sluice diff names them'
-        : 'sluice diff names the rows that differ',
+      reason: `${isFewer ? FORGOTTEN : resumed}a trigger or another writer changed rows of the target, or the target stores a value differently`,
+      hint: isFewer ? AGAIN : isResumed ? repair : 'sluice diff names the rows that differ',
     },
   )
 }

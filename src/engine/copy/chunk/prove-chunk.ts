@@ -96,7 +96,10 @@ export class ChunkProof {
     if (steady === null) {
       if (range.by === 'nullKey' && !startsEmpty && stored.rows > expected.rows)
         throw otherNullKeys(plan, stored.rows - expected.rows)
-      compareDigests(plan, expected, found, context.store.can.atomic === 'row')
+      compareDigests(plan, expected, found, {
+        isByRow: context.store.can.atomic === 'row',
+        isResumed: claim.cursor !== null,
+      })
     }
     if (scheme !== 'count') await computed.prove(writer, range, forwarded ? view : null, only, signal)
     if (steady !== null) return { source: read === null ? null : steady, stored: steady, rows: null }

@@ -14,7 +14,7 @@ import { COPY_LEASE_MS, type RunOwner, type TableKey } from './owner.ts'
 import { chunkColumns, chunkOf, IS_OWNED, NOT_QUARANTINED, OF_TABLE, ownerQuery, ownerValues } from './stored-chunk.ts'
 import type { StoredChunk } from './stored-chunk.ts'
 import { runStatement } from './statement.ts'
-import { textOrNull, bigintOf } from '../../../stores/common/cells.ts'
+import { bigintOf } from '../../../stores/common/cells.ts'
 
 /** Number of ids to read ahead if no index leads to the next chunk. */
 const READ_AHEAD = 200
@@ -232,7 +232,7 @@ export class ChunkClaims {
       ownerValues(this.#owner, claim),
     )
     if (row === undefined) throw leaseLost(claim)
-    return { ...claim, cursor: row[0] == null ? null : String(row[0]), written: BigInt(String(row[1] ?? 0)) }
+    return { ...claim, ...positionOf(row) }
   }
 
   /** Which kinds of unfinished chunks the table has. @param except chunk numbers to ignore */
@@ -340,7 +340,9 @@ export class ChunkClaims {
 
   /** Records that the chunk is given up, and why. */
   async fail(claim: Claim, error: { readonly code: string; readonly message: string }): Promise<void> {
-    const sql = `UPDATE migration_checkpoints SET status = 'failed', ${this.#lease.released}, claim = NULL, rows_quarantined = 0, error_code = ?, error_message = ?
+    // Rows before the cursor differ from the source now, so the next attempt writes them again.
+    const cursor = error.code === 'PROOF_FAILED' && claim.range.by === 'key' ? 'cursor_key = NULL, ' : ''
+    const sql = `UPDATE migration_checkpoints SET ${cursor}status = 'failed', ${this.#lease.released}, claim = NULL, rows_quarantined = 0, error_code = ?, error_message = ?
               WHERE ${IS_OWNED}`
     const values = [error.code, storableError(error.message), ...ownerValues(this.#owner, claim)]
     await runStatement(this.#database, sql, values)
@@ -374,9 +376,13 @@ function claimOf(row: SqlRow): Claim {
     range: readRange([kind ?? null, lo ?? null, hi ?? null, start ?? null, end ?? null]),
     fence: Number(fence),
     attempt: Number(attempt),
-    cursor: textOrNull(cursor),
-    written: bigintOf(written),
+    ...positionOf([cursor ?? null, written ?? null]),
   }
+}
+
+/** How far earlier attempts have come. A chunk without a cursor is copied from its beginning. */
+function positionOf([cursor, written]: SqlRow): Pick<Claim, 'cursor' | 'written'> {
+  return cursor == null ? { cursor: null, written: 0n } : { cursor: String(cursor), written: bigintOf(written) }
 }
 
 /** Two primes: adjacent chunk numbers get distant sort values, and the first ten thousand get different values. */

@@ -33,8 +33,11 @@ export function closingOf(
   const quarantined = tally.quarantined > 0n
   const why = proof.refused === null ? '' : `; the first: ${storableError(proof.refused)}`
   const edge = end === null ? '' : 'hi = ?, end_id = ?, '
+  // A chunk that is made pending again, also by hand, is copied from its beginning. Rows without a key would be stored
+  // twice.
+  const cursor = claim.range.by === 'key' ? 'cursor_key = NULL, ' : ''
   const close: Statement = {
-    sql: `UPDATE migration_checkpoints SET ${edge}status = '${quarantined ? 'failed' : 'completed'}', records_processed = ?, rows_read = ?, rows_written = ?, rows_skipped = ?,
+    sql: `UPDATE migration_checkpoints SET ${edge}${cursor}status = '${quarantined ? 'failed' : 'completed'}', records_processed = ?, rows_read = ?, rows_written = ?, rows_skipped = ?,
             rows_quarantined = ?, bytes = ?, surplus = ?, proof = ?, source_checksum = ?, target_checksum = ?, read_view = ?, read_position = ?, read_at = ?,
             completed_ms = ${ledgerDialect(database.dialect).now}, lease_until = 0, error_code = ?, error_message = ? WHERE ${IS_OWNED}`,
     parameters: [

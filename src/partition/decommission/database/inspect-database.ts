@@ -146,13 +146,18 @@ function useSinceInactive(now: DatabaseUse, then: DatabaseUse | undefined, atMs:
   }
   const sessions = then.sessions === null || now.sessions === null ? null : BigInt(now.sessions) - BigInt(then.sessions)
   const writes = BigInt(now.writes) - BigInt(then.writes)
-  const isUsed = (sessions ?? 0n) > 0n || writes > 0n
+  // Autovacuum also writes statistics of a database that refuses connections, and has no session.
+  const isUsed = sessions === null ? writes > 0n : sessions > 0n
+  const hint =
+    sessions === null
+      ? 'autovacuum of the server writes rows too; if it did not run, a user accepted connections again for a while'
+      : 'a user accepted connections again for a while: find out who'
   const counted = sessions === null ? 'this server does not count sessions' : `${String(sessions)} sessions`
   return {
     verdict: isUsed ? 'look' : 'fine',
     about,
-    detail: `${counted}, ${String(writes)} written rows since ${isoTime(atMs)}`,
-    ...(isUsed ? { hint: 'a user accepted connections again for a while: find out who' } : {}),
+    detail: `${counted}, ${String(writes)} written rows since ${isoTime(atMs)}${isUsed || writes === 0n ? '' : ', by the server itself (autovacuum)'}`,
+    ...(isUsed ? { hint } : {}),
   }
 }
 

@@ -64,6 +64,20 @@ export function alreadyClosed({ name, label }: Named): SluiceError {
   })
 }
 
+/**
+ * Error if an interrupted DROP DATABASE has left the database without use.
+ * @param drops true if this command has begun the drop, and ends it
+ */
+export function halfDropped({ name, label }: Named, drops: boolean): SluiceError {
+  return new SluiceError('PARTITION_REFUSED', `database ${name} can no longer accept connections`, {
+    where: label,
+    reason: 'a DROP DATABASE of it was interrupted on the server, which accepts only another DROP DATABASE now',
+    hint: drops
+      ? `add --confirm=${shellQuote(name)}, without --undo: it drops what is left of the database`
+      : `check in a backup that its tables are not needed, then DROP DATABASE ${quotedName(name)} as its owner`,
+  })
+}
+
 /** Error if the database was made inactive, but accepts connections. */
 export function openedByOtherProgram({ name, label }: Named): SluiceError {
   return new SluiceError('PLAN_CHANGED', `database ${name} is not dropped: it accepts connections again`, {

@@ -21,6 +21,7 @@ import {
 import {
   alreadyClosed,
   databaseMissing,
+  halfDropped,
   openedByOtherProgram,
   refuseSameDatabase,
   noArchive,
@@ -31,6 +32,7 @@ import {
   DatabaseSteps,
   ledgerChanged,
   type DatabaseDetail,
+  type DatabaseStep,
   type DatabaseStepName,
 } from '../../decommission/database/steps.ts'
 import { refuseUnknownLeft } from '../../decommission/database/tables.ts'
@@ -97,8 +99,13 @@ export async function performPartitionDecommissionDatabase(operation: Operation,
 /** Does the next step of an existing database. */
 async function doNextStep(retired: RetirementContext): Promise<Ending> {
   const { retirement, steps, identity, operation, run } = retired
-  const last = (await steps.of(identity)).at(-1)
-  const isOpen = (await retirement.state(run.interrupt.stop))?.isOpen === true
+  const all = await steps.of(identity)
+  const last = all.at(-1)
+  const { isOpen = false, isHalfDropped = false } = (await retirement.state(run.interrupt.stop)) ?? {}
+  if (isHalfDropped) {
+    if (!hasBegunDrop(all)) throw halfDropped(retirement, false)
+    return await dropInactive(retired)
+  }
   // An earlier run was interrupted in this step: undo its effect, and inspect everything again.
   if (last !== undefined && (last.step === 'opening' || last.step === 'closing') && !isOpen) {
     if (operation.dryRun) {
@@ -117,6 +124,11 @@ async function doNextStep(retired: RetirementContext): Promise<Ending> {
   }
   if (!isOpen) throw alreadyClosed(retirement)
   return await makeInactive(retired)
+}
+
+/** True if the database was inactive when its drop began. Since then, `--undo` may have been requested. */
+function hasBegunDrop(all: readonly DatabaseStep[]): boolean {
+  return all.findLast(({ step }) => step !== 'opening')?.step === 'dropping'
 }
 
 /** Inspects a database that accepts connections, and makes it inactive. */
@@ -204,7 +216,7 @@ async function dropInactive(retired: RetirementContext): Promise<Ending> {
   if (!isDue) return endBeforeDrop(totals, retirement.name, operation, graceEndMs)
   refuseUnconfirmedDatabase(retirement.name, operation.confirm)
   throwIfAborted(signal)
-  if (all.at(-1)?.step === 'inactive') await recordStep(retired, 'dropping', {})
+  if (all.at(-1)?.step !== 'dropping') await recordStep(retired, 'dropping', {})
   await requireDropping({ ...retired, name: retirement.name }, signal)
   await retirement.drop(identity, run.interrupt)
   await recordStep(retired, 'dropped', {})
@@ -226,9 +238,11 @@ export async function requireDropping({ to, steps, identity, name }: DropContext
 /** Accepts connections again if sluice has refused them. Idempotent. */
 async function reactivate(retired: RetirementContext): Promise<Ending> {
   const { operation, retirement, identity, steps, run } = retired
-  const last = (await steps.of(identity)).at(-1)
+  const all = await steps.of(identity)
+  const last = all.at(-1)
+  const { isOpen = false, isHalfDropped = false } = (await retirement.state(run.interrupt.stop)) ?? {}
+  if (isHalfDropped) throw halfDropped(retirement, hasBegunDrop(all))
   if (last === undefined || last.step === 'active') {
-    const isOpen = (await retirement.state(run.interrupt.stop))?.isOpen === true
     if (!isOpen) throw alreadyClosed(retirement)
     report(retired, 'active', 'found')
     return NOTHING

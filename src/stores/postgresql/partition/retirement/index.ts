@@ -82,7 +82,13 @@ class PostgresRetirement implements DatabaseRetirement {
       )
       if (row === undefined) return null
       const [oid, open, limit] = row
-      return { identity: `${this.server}${oid ?? ''}`, isOpen: open === 't', connectionLimit: Number(limit) }
+      return {
+        identity: `${this.server}${oid ?? ''}`,
+        isOpen: open === 't',
+        connectionLimit: Number(limit),
+        // DATCONNLIMIT_INVALID_DB of pg_database.h.
+        isHalfDropped: limit === '-2',
+      }
     }, signal)
   }
 
