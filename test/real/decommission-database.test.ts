@@ -244,6 +244,19 @@ describe.skipIf(why !== '')(`a database whose tables have been copied elsewhere$
     expect(await standing(moved)).toEqual([['f', '17']])
   })
 
+  it('that another program has dropped is retired', async () => {
+    const moved = await makeOld(folder.path)
+    await copyAll(moved)
+    await perform(retire(moved))
+    await moved.server.sql(`DROP DATABASE ${quoted(moved.name)}`)
+    const gone = await perform(retire(moved))
+    expect(gone.events).toContainEqual(
+      expect.objectContaining({ type: 'log', level: 'note', message: 'another program has dropped it' }),
+    )
+    expect(steps(gone.events)).toEqual(['dropped done'])
+    expect(steps((await perform(retire(moved))).events)).toEqual(['dropped found'])
+  })
+
   it('is not dropped after it was opened again, nor if another database has its name', async () => {
     const moved = await makeOld(folder.path)
     await copyAll(moved)

@@ -265,9 +265,12 @@ describe.skipIf(why !== '')(`the old table of a cutover in PostgreSQL${why}`, ()
     await using _ = await parkTable(place)
     const old = await makePlace('sqlite', folder.path)
     const copied = `"${PARKED.replaceAll('"', '""')}"`
-    await perform(retire(place))
-    const archived = await perform(retire(place, { archive: old.url, graceMs: 9 * DAY }))
-    expect(archived.finished.error).toBeUndefined()
+    const copy = { archive: old.url, graceMs: 9 * DAY }
+    const planned = await perform(retire(place, { ...copy, dryRun: true }))
+    expect(steps(planned.events)).toEqual(['inactive planned', 'archived planned'])
+    const archived = await perform(retire(place, copy))
+    expect(archived.finished).toMatchObject({ exitCode: 0, totals: { steps: '2' } })
+    expect(steps(archived.events)).toEqual(['inactive done', 'archived done'])
     const trial = async (): Promise<string> => {
       const { events } = await perform(retire(place, { dryRun: true }))
       return findings(events, 'last copy')

@@ -99,7 +99,7 @@ export function databaseMissing({ name, label }: Named, renamed: string | null):
       : { reason: `sluice made this database inactive as ${name}; its name is now ${renamed}` }),
     hint:
       renamed === null
-        ? 'check the URL of --from: no run of sluice has dropped this database'
+        ? 'check the URL of --from: no run of sluice has retired a database of this name'
         : `name database ${renamed} with --from, or rename it back to ${name}`,
   })
 }

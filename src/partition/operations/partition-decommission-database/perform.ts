@@ -274,14 +274,15 @@ async function endingIfMissing(
 ): Promise<Ending> {
   const known = (await steps.named(retirement.server, retirement.name)).at(-1)
   const renamed = known === undefined ? null : await retirement.nameOf(known.identity, run.interrupt.stop)
-  if (known === undefined || renamed !== null || (known.step !== 'dropping' && known.step !== 'dropped')) {
-    throw databaseMissing(retirement, renamed)
-  }
+  if (known === undefined || renamed !== null) throw databaseMissing(retirement, renamed)
   const reported = { retirement, to, run }
   if (operation.undo) {
     throw new SluiceError('SOURCE_GONE', `database ${retirement.name} is dropped: it cannot be restored`, {
       where: retirement.label,
     })
+  }
+  if (known.step !== 'dropping' && known.step !== 'dropped') {
+    run.emit({ type: 'log', level: 'note', table: retirement.name, message: 'another program has dropped it' })
   }
   if (known.step === 'dropped' || operation.dryRun) {
     report(reported, 'dropped', 'found')

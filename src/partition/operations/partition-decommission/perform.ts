@@ -107,29 +107,28 @@ async function doNextStep(
   }
   if (refused.length > 0) return { totals: { ...totals, steps: '0' }, error: decommissionRefusal(name, refused) }
   const standing = lastDecommissionStep(steps)
-  if (standing?.step === 'inactive') {
-    if (standing.identity !== identity) throw otherOldTable(name)
+  const isInactive = standing?.step === 'inactive'
+  if (isInactive && standing.identity !== identity) throw otherOldTable(name)
+  const drops = isInactive && !operation.inactive && graceEndMs === null
+  const copies = operation.archive === undefined ? 0 : 1
+  if (operation.dryRun) {
+    report(row, 'inactive', isInactive ? 'found' : 'planned', run)
+    if (copies > 0) report(row, 'archived', 'planned', run)
+    if (drops) report(row, 'dropped', 'planned', run)
+    return { totals: { ...totals, steps: '0' } }
+  }
+  if (isInactive) {
     report(row, 'inactive', 'found', run)
-    const drops = !operation.inactive && graceEndMs === null
-    if (operation.dryRun) {
-      if (operation.archive !== undefined) report(row, 'archived', 'planned', run)
-      if (drops) report(row, 'dropped', 'planned', run)
-      return { totals: { ...totals, steps: '0' } }
-    }
     // Check the confirmation before the copy, which may take long.
     if (drops) refuseUnconfirmed(retired.oldTable, operation.confirm)
     const archived = await copyBeforeDrop(retired, identity, operation, store, run)
     if (drops) await drop(retired, { identity, archived }, operation, store, run)
-    const done = (operation.archive === undefined ? 0 : 1) + (drops ? 1 : 0)
-    const ended = { ...totals, steps: dec(done) }
+    const ended = { ...totals, steps: dec(copies + (drops ? 1 : 0)) }
     return drops ? { totals: ended } : endBeforeDrop(ended, name, operation, graceEndMs)
   }
-  if (operation.dryRun) {
-    report(row, 'inactive', 'planned', run)
-    return { totals: { ...totals, steps: '0' } }
-  }
   await deactivate(retired, inspected, operation, run)
-  return endBeforeDrop({ ...totals, steps: '1' }, name, operation, graceEndMs)
+  await copyBeforeDrop(retired, identity, operation, store, run)
+  return endBeforeDrop({ ...totals, steps: dec(copies + 1) }, name, operation, graceEndMs)
 }
 
 /** Finding about an earlier run's copy, if this run makes no new copy, and either drops the table or is a dry run. */
