@@ -86,11 +86,8 @@ class TableComparison {
   readonly #again: AgainWork
   readonly #copyContext: CopyContext
   readonly #sides: AgainSides
-  /**
-   * Rows that still differ, by chunk id: extra, open, and with newer values in the target. Chunks without such rows are
-   * absent.
-   */
-  readonly #rowsLeft = new Map<number, Pick<ChunkComparison, 'extra' | 'open' | 'newer'>>()
+  /** Rows that still differ, by chunk id: extra, open, and with newer values in the target. Only chunks with such rows. */
+  readonly #rowsLeft = new Map<number, Pick<ChunkComparison, 'piece' | 'extra' | 'open' | 'newer'>>()
   readonly #differed = new NumberSet()
   /** Rows that only the target has, outside of all chunks. */
   #surplus = 0n
@@ -245,15 +242,15 @@ class TableComparison {
     const { database, owner, planning, plan, emit, name } = this.#context
     const { piece, open, newer, extra, refused, removed } = comparison
     const { tally, proved, left } = this.#again
+    const { rows: read } = piece
     const refusedRows = refusedRowsOf(plan, comparison)
     const quarantined = BigInt(refusedRows.length)
-    const read = piece.rows
     const repaired = this.repaired(chunk, comparison)
     if (left.delete(chunk.no)) tally.compared += 1n
     if (repaired + removed + open + quarantined > 0n) this.#differed.add(chunk.id)
     tally.mended += comparison.mended
     tally.removed += removed
-    const surplus = plan.sortsAlike ? piece.targetRows - piece.rows : null
+    const surplus = plan.sortsAlike ? piece.targetRows - read : null
     const leave = async (): Promise<void> => {
       this.#again.open.add(chunk.id)
       await withRetries(() => database.batch([markDifferent(chunk, planning.lease.guard)]), this.#context, this.#stop)
@@ -261,7 +258,12 @@ class TableComparison {
     if (open > 0n) {
       await leave()
       this.#again.views.add(point.view)
-      emit({ type: 'chunk.failed', table: name, chunk: String(chunk.no), error: openRows(open, newer).info() })
+      emit({
+        type: 'chunk.failed',
+        table: name,
+        chunk: String(chunk.no),
+        error: openRows(open, newer, piece.keyless).info(),
+      })
       return null
     }
     const lost = unprovedRange(`chunk ${chunk.no} of ${name}`, { ...piece, missing: 0n, extra, quarantined })
@@ -291,10 +293,10 @@ class TableComparison {
    * Records the rows of a chunk that were written and those that still differ, if there are any. @returns rows that
    * this run wrote in it
    */
-  repaired({ id }: StoredChunk, { mended: repaired, extra, open, newer }: ChunkComparison): bigint {
+  repaired({ id }: StoredChunk, { mended: repaired, piece, extra, open, newer }: ChunkComparison): bigint {
     const sum = repaired + (this.#again.mended.get(id) ?? 0n)
     if (sum > 0n) this.#again.mended.set(id, sum)
-    if (extra + open + newer > 0n) this.#rowsLeft.set(id, { extra, open, newer })
+    if (extra + open + newer > 0n) this.#rowsLeft.set(id, { piece, extra, open, newer })
     else this.#rowsLeft.delete(id)
     return sum
   }
@@ -383,11 +385,12 @@ class TableComparison {
 
   #checkTotals(): void {
     const { tally } = this.#again
+    const keyless = [...this.#rowsLeft.values()].some(({ piece }) => piece.keyless)
     tally.extra = this.#extraRows()
     tally.open = this.#sum('open')
     tally.newer = this.#sum('newer')
     tally.differed = BigInt(this.#differed.size)
-    if (tally.open > 0n) this.#table.error ??= openRows(tally.open, tally.newer)
+    if (tally.open > 0n) this.#table.error ??= openRows(tally.open, tally.newer, keyless)
   }
 
   #isOver(): boolean {

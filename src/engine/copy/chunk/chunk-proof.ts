@@ -46,18 +46,13 @@ export function compareDigests(
 }
 
 /** Error: the target has rows with a NULL key that cannot be distinguished from the copied rows. */
-export function otherNullKeys({ source, target }: TablePlan, rows: bigint): SluiceError {
-  const [verb, them] = rows === 1n ? ['is', 'it'] : ['are', 'them']
-  return new SluiceError(
-    'PROOF_FAILED',
-    `the target already has ${rowCountText(rows)} with a NULL key that ${verb} not from ${source.table.name}`,
-    {
-      where: tableText(target.table),
-      reason:
-        'without a key, these rows cannot be distinguished from rows of the source, so rows of the source were not written',
-      hint: `remove ${them} from the target, or exclude rows whose key is NULL with --where, and run the same command again`,
-    },
-  )
+export function otherNullKeys({ target }: TablePlan, rows: bigint): SluiceError {
+  return new SluiceError('PROOF_FAILED', `the target already has ${rowCountText(rows)} with a NULL key`, {
+    where: tableText(target.table),
+    reason:
+      'without a key, these rows cannot be distinguished from rows of the source, so rows of the source were not written',
+    hint: `remove ${rows === 1n ? 'it' : 'them'} from the target, or exclude rows whose key is NULL with --where, and run the same command again`,
+  })
 }
 
 /** Error: the target did not take all rows, although it reported no error. */

@@ -39,17 +39,28 @@ export function addOutcome(sum: DiffCounts, one: Readonly<DiffCounts>): void {
   for (const name of Object.keys(sum) as (keyof DiffCounts)[]) sum[name] += one[name]
 }
 
-/** Hint for rows that no key distinguishes. */
-export const KEYLESS_HINT = 'give these rows a key at the source, or copy the table again with --restart'
+/** Hint for rows that no key distinguishes. @param keyed true if other rows of the table have a key */
+export function keylessHint(keyed: boolean): string {
+  return keyed
+    ? 'give the rows with a NULL key one at the source; or remove these rows from the target, and copy with --restart --on-existing upsert'
+    : 'give the table a key at the source; or empty it in the target, and copy it again with --restart'
+}
 
-/** The error for rows that are not repaired. @param newer number of these rows that have newer values in the target */
-export function openRows(open: bigint, newer: bigint): SluiceError {
+/**
+ * The error for rows that are not repaired.
+ * @param newer number of these rows that have newer values in the target
+ * @param keyless true if some of them have a NULL key: it is then unknown how many differ
+ */
+export function openRows(open: bigint, newer: bigint, keyless: boolean): SluiceError {
   const rows =
-    open === 1n ? 'one row of the target is missing or differs' : `${open} rows of the target are missing or differ`
+    open === 1n
+      ? 'one row of the target is missing or differs'
+      : `${keyless ? 'up to ' : ''}${open} rows of the target are missing or differ`
   const why = newer === 0n ? '' : `, ${newer} of them because the target has newer values`
   return new SluiceError('DIFFERENCES', `${rows} from the source${why}`, {
-    hint:
-      newer > 0n
+    hint: keyless
+      ? keylessHint(true)
+      : newer > 0n
         ? 'newer values of the target are kept; run sluice diff --fix --overwrite-newer to overwrite them'
         : 'run the same command again to compare once more; sluice diff names the rows that differ',
   })

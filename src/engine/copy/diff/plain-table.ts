@@ -12,7 +12,7 @@ import { compareRange, equalRows, type DiffFinding } from './compare.ts'
 import type { RowDifference } from './difference.ts'
 import type { ComparedPart } from './copied-part.ts'
 import type { CopiedTable } from './copied-table.ts'
-import { KEYLESS_HINT, NO_OUTCOME, type DiffCounts } from './outcome.ts'
+import { keylessHint, NO_OUTCOME, type DiffCounts } from './outcome.ts'
 import { unexplainedRange } from './explained.ts'
 import { DiffProgress } from './progress.ts'
 import { divided, SEGMENT_ROWS, segments, type RangeSegment } from './segments.ts'
@@ -61,7 +61,7 @@ export async function diffPlain(
       outcome.ranges += 1n
       const counts = `${what.source} rows in the source and ${what.target} in the target`
       const message = `${rangeText(what.range)}: ${counts}; at least one of them differs, and without a key it is unknown which`
-      run.emit({ type: 'log', level: 'error', table: name, message, hint: KEYLESS_HINT })
+      run.emit({ type: 'log', level: 'error', table: name, message, hint: keylessHint(plan.cut === 'key') })
     } else if (isLate) {
       more++
       outcome[what.difference.kind] += 1n

@@ -2,7 +2,7 @@
 import type { TablePlan } from '../../../../model/copy/plan.ts'
 import { countText } from '../../../../shared/figures.ts'
 import { EXPIRED } from '../../diff/expiry.ts'
-import { KEYLESS_HINT, type DiffCounts } from '../../diff/outcome.ts'
+import type { DiffCounts } from '../../diff/outcome.ts'
 import type { PlannedTable } from '../../plan/plan-copy.ts'
 import type { DiffOperation } from './declaration.ts'
 
@@ -83,7 +83,7 @@ export function hintFor(
   const keyed = keyedOf(sum)
   const kept = keptBecause(operation, sum)
   const caution = expired ? `; ${EXPIRED}` : ''
-  if (sum.ranges > 0n && keyed <= 0n) return `the log shows how many rows each side has; ${KEYLESS_HINT}`
+  if (sum.ranges > 0n && keyed <= 0n) return 'the log shows how many rows each side has, and how they become equal'
   if (keyed <= 0n) return 'read the log: it names these rows, with the causes'
   if (followed !== null) return followed
   if (!fix) {
