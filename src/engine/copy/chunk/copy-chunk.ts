@@ -30,7 +30,7 @@ import { closingOf, stepOf } from '../ledger/closing.ts'
 import { quarantineLines, endLines, lineOf, type RowToQuarantine } from '../ledger/quarantine.ts'
 import { rowsDropped } from './chunk-proof.ts'
 import { ChunkProof } from './prove-chunk.ts'
-import { hadKey, refusedRowOf, notEmpty, refusedText, readableCells, removeLine } from './refused-rows.ts'
+import { refusedRowOf, notEmpty, refusedText, readableCells, removeLine } from './refused-rows.ts'
 import { rowCountText } from './rows-text.ts'
 import { TimeLosses } from './time-losses.ts'
 import { WrittenKeys } from './written-keys.ts'
@@ -338,8 +338,6 @@ class ChunkWork {
       if (kind !== 'row') throw thrown
       const [row] = rows
       if (rows.length === 1 && row !== undefined) {
-        if (await hadKey(this.#context.plan, writer, row))
-          throw notEmpty(this.#context.plan.target.table.name, 'by key')
         this.#digest.remove(writtenCells(this.#context.plan, row))
         this.#computed.remove(row)
         await this.#quarantine.note({

@@ -1,11 +1,8 @@
 /** Refused rows of a chunk, as the ledger and errors name them. */
-import { keyTextOf } from '../../../model/copy/key-text.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { rowKeyText, type RowKey } from '../../../model/copy/row-key.ts'
 import type { Row } from '../../../model/copy/rows.ts'
-import type { ChunkWriter } from '../../../model/copy/target-port.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { keyPositions, writtenCells } from '../table/context.ts'
 import { readableRow, type RowToQuarantine } from '../ledger/quarantine.ts'
 
 /** The first refused row, at most 500 characters, for the ledger. */
@@ -36,19 +33,6 @@ export function removeLine(lines: Map<string, number>, line: string): boolean {
   const left = lines.get(line) ?? 0
   if (left > 0) lines.set(line, left - 1)
   return left > 0
-}
-
-/**
- * True if the key of a refused row was in the target before its chunk. A writer that cannot see the range of the chunk
- * only finds this out when the row is refused.
- */
-export async function hadKey(plan: TablePlan, writer: ChunkWriter, row: Row): Promise<boolean> {
-  if (plan.onExisting !== 'refuse' || plan.cut !== 'key' || writer.seesRange) return false
-  const [cells, key] = [writtenCells(plan, row), keyPositions(plan)]
-  // Any number of rows may have NULL in their key.
-  if (key.some((at) => (cells[at] ?? null) === null)) return false
-  const { rows } = await writer.digest({ scheme: 'count', only: new Set([keyTextOf(cells, key)]) })
-  return rows > 0n
 }
 
 /** `begun`: the table is partly copied. `by key`: its ranges cannot be replaced, only rows found by their keys. */

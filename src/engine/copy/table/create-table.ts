@@ -1,5 +1,6 @@
 /** Creates the table of the target, or checks that it is the one of the ledger. */
 import { tableText } from '../../../model/copy/column-type.ts'
+import { EVERY_KEY } from '../../../model/copy/range.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { inspectTarget, type TableContext } from './context.ts'
 import { notEmpty } from '../chunk/refused-rows.ts'
@@ -11,7 +12,8 @@ import { checkTargetMark } from './same-table.ts'
 
 /**
  * Creates the table, unless it was created since the plan was made.
- * @throws SluiceError PLAN_CHANGED if a table with copied rows is missing or empty, or is another table
+ * @throws SluiceError PLAN_CHANGED if a table with copied rows is missing or empty, or is another table;
+ * TARGET_NOT_EMPTY if it has rows of others, and it is unknown which of them are in the ranges to be written
  */
 export async function ensureTable(
   context: TableContext,
@@ -32,7 +34,8 @@ export async function ensureTable(
   if (copied > 0n && isEmptied !== true && (plan.create || (await isEmpty(ready)))) throw lostRows(ready, copied)
   if (!plan.create) {
     await checkTargetMark(ready, runs, before)
-    if (isFirst && overwrites(ready) && !(await isEmpty(ready))) throw notEmpty(plan.target.table.name, 'by key')
+    if (isFirst && (overwrites(ready) || (await hidesRows(ready))) && !(await isEmpty(ready)))
+      throw notEmpty(plan.target.table.name, 'by key')
     return ready
   }
   try {
@@ -52,6 +55,13 @@ export async function ensureTable(
 /** True if rows could be overwritten unnoticed: the target accepts duplicate keys, and no range can be checked. */
 function overwrites({ plan, store }: TableContext): boolean {
   return store.can.atomic === 'row' && plan.onExisting === 'refuse' && !(plan.cut === 'key' && plan.sortsAlike)
+}
+
+/** True if the target cannot find the rows of a key range, so that no chunk can check whether its range is empty. */
+async function hidesRows(context: TableContext): Promise<boolean> {
+  const { onExisting, cut, sortsAlike } = context.plan
+  if (onExisting !== 'refuse' || cut !== 'key') return false
+  return !sortsAlike || !(await inspectTarget(context, EVERY_KEY, async (writer) => writer.seesRange))
 }
 
 /** True if the target's table holds no row at all, of any origin. */
