@@ -11,10 +11,9 @@ import { databaseTimes, LeaseSql } from '../../../stores/common/lease/sql.ts'
 import { ClaimSearch, shareText, without, type JobShare, type ClaimScope } from './claim-search.ts'
 import { readRange } from './keys.ts'
 import { COPY_LEASE_MS, type RunOwner, type TableKey } from './owner.ts'
-import { chunkColumns, chunkOf, IS_OWNED, NOT_QUARANTINED, OF_TABLE, ownerQuery, ownerValues } from './stored-chunk.ts'
-import type { StoredChunk } from './stored-chunk.ts'
+import { chunkColumns, chunkOf, IS_OWNED, NOT_QUARANTINED, OF_TABLE } from './stored-chunk.ts'
+import { ownerQuery, ownerValues, positionOf, type StoredChunk } from './stored-chunk.ts'
 import { runStatement } from './statement.ts'
-import { bigintOf } from '../../../stores/common/cells.ts'
 
 /** Number of ids to read ahead if no index leads to the next chunk. */
 const READ_AHEAD = 200
@@ -338,10 +337,13 @@ export class ChunkClaims {
     ])
   }
 
-  /** Records that the chunk is given up, and why. */
-  async fail(claim: Claim, error: { readonly code: string; readonly message: string }): Promise<void> {
-    // Rows before the cursor differ from the source now, so the next attempt writes them again.
-    const cursor = error.code === 'PROOF_FAILED' && claim.range.by === 'key' ? 'cursor_key = NULL, ' : ''
+  /** Records that the chunk is given up, and why. @param startsAnew the next attempt writes all its rows again */
+  async fail(
+    claim: Claim,
+    error: { readonly code: string; readonly message: string },
+    startsAnew = false,
+  ): Promise<void> {
+    const cursor = startsAnew ? 'cursor_key = NULL, ' : ''
     const sql = `UPDATE migration_checkpoints SET ${cursor}status = 'failed', ${this.#lease.released}, claim = NULL, rows_quarantined = 0, error_code = ?, error_message = ?
               WHERE ${IS_OWNED}`
     const values = [error.code, storableError(error.message), ...ownerValues(this.#owner, claim)]
@@ -378,11 +380,6 @@ function claimOf(row: SqlRow): Claim {
     attempt: Number(attempt),
     ...positionOf([cursor ?? null, written ?? null]),
   }
-}
-
-/** How far earlier attempts have come. A chunk without a cursor is copied from its beginning. */
-function positionOf([cursor, written]: SqlRow): Pick<Claim, 'cursor' | 'written'> {
-  return cursor == null ? { cursor: null, written: 0n } : { cursor: String(cursor), written: bigintOf(written) }
 }
 
 /** Two primes: adjacent chunk numbers get distant sort values, and the first ten thousand get different values. */

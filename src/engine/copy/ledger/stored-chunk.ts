@@ -135,3 +135,8 @@ export function chunkOf(row: SqlRow): StoredChunk {
     completedMs: numberOrNull(completed),
   }
 }
+
+/** How far earlier attempts have come. A chunk without a cursor is copied from its beginning. */
+export function positionOf([cursor, written]: SqlRow): Pick<Claim, 'cursor' | 'written'> {
+  return cursor == null ? { cursor: null, written: 0n } : { cursor: String(cursor), written: bigintOf(written) }
+}

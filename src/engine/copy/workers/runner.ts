@@ -258,7 +258,9 @@ class Worker {
       emit({ type: 'chunk.released', table: name, chunk: String(claim.no), reason: 'compare', error: error.info() })
     } else emit({ type: 'chunk.failed', table: name, chunk: String(claim.no), error: error.info() })
     try {
-      await ledger.claims.fail(claim, { code: error.code, message: error.message })
+      // Rows before the cursor may differ from the source now: only an upsert can write them again.
+      const startsAnew = error.code === 'PROOF_FAILED' && plan.onExisting === 'upsert' && claim.range.by === 'key'
+      await ledger.claims.fail(claim, error, startsAnew)
     } catch (failure) {
       table.error ??= failureKind(failure).error
       return
