@@ -126,3 +126,11 @@ function oneOf(spans: readonly NumberInterval[]): string {
   const middle = spans.length >> 1
   return `(${oneOf(spans.slice(0, middle))} OR ${oneOf(spans.slice(middle))})`
 }
+
+/** Two primes: adjacent chunk numbers get distant sort values, and the first ten thousand get different values. */
+const [STRIDE, AROUND] = [7919, 10_007]
+
+/** Start of ORDER BY: another order of the chunks for each seed; empty without one. */
+export function scattered(seed: number | null): string {
+  return seed === null ? '' : `((chunk_no + ${seed % AROUND}) % ${AROUND}) * ${STRIDE} % ${AROUND}, `
+}

@@ -8,7 +8,7 @@ import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { ledgerDialect, type LedgerDialect } from '../../../stores/ledger-dialect.ts'
 import { LEASE_COLUMNS } from '../../../stores/common/lease/columns.ts'
 import { databaseTimes, LeaseSql } from '../../../stores/common/lease/sql.ts'
-import { ClaimSearch, shareText, without, type JobShare, type ClaimScope } from './claim-search.ts'
+import { ClaimSearch, scattered, shareText, without, type JobShare, type ClaimScope } from './claim-search.ts'
 import { readRange } from './keys.ts'
 import { COPY_LEASE_MS, type RunOwner, type TableKey } from './owner.ts'
 import { chunkColumns, chunkOf, IS_OWNED, NOT_QUARANTINED, OF_TABLE } from './stored-chunk.ts'
@@ -380,13 +380,6 @@ function claimOf(row: SqlRow): Claim {
     attempt: Number(attempt),
     ...positionOf([cursor ?? null, written ?? null]),
   }
-}
-
-/** Two primes: adjacent chunk numbers get distant sort values, and the first ten thousand get different values. */
-const [STRIDE, AROUND] = [7919, 10_007]
-
-function scattered(seed: number | null): string {
-  return seed === null ? '' : `((chunk_no + ${seed % AROUND}) % ${AROUND}) * ${STRIDE} % ${AROUND}, `
 }
 
 /** Heartbeat: extends the leases of all chunks that this process has claimed. */
