@@ -258,12 +258,8 @@ class TableComparison {
     if (open > 0n) {
       await leave()
       this.#again.views.add(point.view)
-      emit({
-        type: 'chunk.failed',
-        table: name,
-        chunk: String(chunk.no),
-        error: openRows(open, newer, piece.keyless).info(),
-      })
+      const { keyless } = piece
+      emit({ type: 'chunk.failed', table: name, chunk: String(chunk.no), error: openRows(open, newer, keyless).info() })
       return null
     }
     const lost = unprovedRange(`chunk ${chunk.no} of ${name}`, { ...piece, missing: 0n, extra, quarantined })
