@@ -102,7 +102,10 @@ if (!process.connected) process.exit(exitCode)
 /** Error if the plan differs from the confirmed one, or cannot be made. */
 async function refusalOf(confirmed: string): Promise<{ readonly exitCode: number; readonly error: ErrorInfo } | null> {
   try {
-    const { planChanged, planDigest: markOf, trialOf } = await import('./schedules/confirmed-plan.ts')
+    const [{ planDigest: markOf, trialOf }, { planChanged }] = await Promise.all([
+      import('./schedules/plan-digest.ts'),
+      import('./schedules/plan.ts'),
+    ])
     const events = await trialOf(operation, async (plan, onEvent) => await runOperation(plan, { ...options, onEvent }))
     if (markOf(operation, events) === confirmed) return null
     throw planChanged('its dry run shows columns, a calendar or a location that differ from the confirmed plan')

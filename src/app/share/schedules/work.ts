@@ -13,7 +13,7 @@ import {
   withUrls,
 } from '../../operations/facts.ts'
 import type { Operation } from '../../operations/list.ts'
-import { planDigest, trialOf, type Trial } from './confirmed-plan.ts'
+import { planDigest, trialOf, type Trial } from './plan-digest.ts'
 import type { SharedWork } from '../../../model/share/work-port.ts'
 
 /**

@@ -1,30 +1,11 @@
-/** Compares the plan of a destructive schedule with the confirmed one: its operation, and the digest of its dry run. */
+/** Digest of an operation's dry run: a schedule compares it with the digest of the confirmed plan. */
 import { createHash } from 'node:crypto'
 import type { Event } from '../../../model/run/event.ts'
-import { errorFromInfo, SluiceError } from '../../../shared/errors.ts'
+import { errorFromInfo } from '../../../shared/errors.ts'
 import { declarationOf, planOf } from '../../operations/facts.ts'
 import type { Operation } from '../../operations/list.ts'
 import type { RunFinished } from '../../../engine/run/operation.ts'
 import { sortedJson } from '../../../shared/sorted-json.ts'
-
-/** Names of fields in which two operations differ. */
-export function differences(one: unknown, other: unknown): readonly string[] {
-  const [a, b] = [fieldsOf(one), fieldsOf(other)]
-  return [...new Set([...a.keys(), ...b.keys()])].filter(
-    (field) => sortedJson(a.get(field)) !== sortedJson(b.get(field)),
-  )
-}
-
-export function planChanged(reason: string): SluiceError {
-  return new SluiceError('SCHEDULE_VOID', 'the plan of this schedule is not the confirmed one', {
-    reason,
-    hint: 'check its plan, then confirm it: add the schedule again with --replace',
-  })
-}
-
-function fieldsOf(value: unknown): ReadonlyMap<string, unknown> {
-  return new Map(typeof value === 'object' && value !== null ? Object.entries(value) : [])
-}
 
 /** Runs an operation to its end, and passes on its events. */
 export type Trial = (plan: Operation, onEvent: (event: Event) => void) => Promise<RunFinished>
