@@ -1,7 +1,6 @@
-/** Facts about a table to archive, and whether the server writes commits to disk. */
+/** Facts about a table to archive. */
 import type { TableName } from '../../../model/copy/column-type.ts'
 import type { CrashRisk } from '../../../model/copy/durability-port.ts'
-import { SluiceError } from '../../../shared/errors.ts'
 import { tableByName } from '../server/known.ts'
 import type { CopySession } from '../server/session.ts'
 import { literal, tableSql } from '../server/sql.ts'
@@ -38,19 +37,5 @@ export async function postgresLosableTables(
   return rows.map(([schema, name]) => {
     const sql = tableSql({ schema: schema ?? '', name: name ?? '' })
     return { what: `${sql} is UNLOGGED`, remedy: `ALTER TABLE ${sql} SET LOGGED` }
-  })
-}
-
-/**
- * Checks that commits reach the disk. The sessions wait for that (`durableSql`), but the server must also use fsync.
- * @returns TARGET_DENIED if `fsync` is off; else null
- */
-export async function unsynced(session: CopySession, label: string): Promise<SluiceError | null> {
-  const [row] = await session.ask("SELECT pg_catalog.current_setting('fsync')")
-  if (row?.[0] !== 'off') return null
-  return new SluiceError('TARGET_DENIED', 'the server does not write its commits to its disk', {
-    where: label,
-    reason: 'fsync is off: a crash of its machine may undo confirmed commits, and the next step cannot be undone',
-    hint: 'ALTER SYSTEM SET fsync = on; SELECT pg_reload_conf(); then run the same command again',
   })
 }

@@ -3,6 +3,7 @@
  */
 import { SluiceError } from '../../../shared/errors.ts'
 import type { SqlReader, SqlTransaction } from '../../../model/run/sql-port.ts'
+import type { CopySession } from './session.ts'
 import type { SqlSession } from './sql-session.ts'
 
 export type PostgresCommit<T> =
@@ -84,4 +85,18 @@ function transactionOf(session: SqlSession): { readonly transaction: SqlTransact
       load: async (table, columns, rows) => open().load(table, columns, rows),
     },
   }
+}
+
+/**
+ * Checks that commits reach the disk. The sessions wait for that (`durableSql`), but the server must also use fsync.
+ * @returns TARGET_DENIED if `fsync` is off; else null
+ */
+export async function unsynced(session: CopySession, label: string): Promise<SluiceError | null> {
+  const [row] = await session.ask("SELECT pg_catalog.current_setting('fsync')")
+  if (row?.[0] !== 'off') return null
+  return new SluiceError('TARGET_DENIED', 'the server does not write its commits to its disk', {
+    where: label,
+    reason: 'fsync is off: a crash of its machine may undo confirmed commits, and the next step cannot be undone',
+    hint: 'ALTER SYSTEM SET fsync = on; SELECT pg_reload_conf(); then run the same command again',
+  })
 }

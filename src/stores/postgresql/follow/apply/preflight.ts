@@ -4,6 +4,7 @@ import { textEquality } from '../../../../model/copy/text-equality.ts'
 import type { ChangeRequest, ChangeTable, FollowRefusal, TargetPreflight } from '../../../../model/follow/port.ts'
 import { droppedHint, fitsColumns, FOLDED_HINT, foldedText } from '../../../common/apply/examined-table.ts'
 import { arrayText } from '../../server/array-text.ts'
+import { unsynced } from '../../server/commit.ts'
 import { quoteName } from '../../server/connect.ts'
 import { isUsersTriggerSql, missingTable } from '../../server/relation.ts'
 import { CopySession } from '../../server/session.ts'
@@ -26,12 +27,15 @@ type CheckContext = {
 
 type Findings = { readonly refusals: FollowRefusal[]; readonly notes: string[] }
 
+/** @throws SluiceError TARGET_DENIED if the server does not write its commits to disk; errors of the server */
 export async function checkPostgresTarget(
   request: ChangeRequest,
   settings: PostgresSettings,
 ): Promise<TargetPreflight> {
   await using session = await CopySession.open(settings, 'read')
   const findings: Findings = { refusals: [], notes: [] }
+  const error = await unsynced(session, settings.label)
+  if (error !== null) throw error
   await inspectServer(session, request, findings)
   const shapes: (PostgresApplyShape | null)[] = []
   for (const table of request.tables) shapes.push(await readPostgresApplyShape(table, session))
