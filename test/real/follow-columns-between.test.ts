@@ -2,6 +2,7 @@
  * Columns of a followed table that are dropped, added, renamed or retyped while no program follows it: the next run
  * reports it, and leaves no old values in the target without a report.
  */
+import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { CopyOperation } from '../../src/engine/copy/operations/copy/declaration.ts'
 import { copyOf, makePlace, missing, perform, placeOn, type Place, type Ran } from '../support/copy-systems.ts'
@@ -163,4 +164,39 @@ describe.skipIf(!POSTGRES_OWN)('a column that changes between two runs of a stre
       expect((await caughtUp(pair)).finished).toMatchObject({ exitCode: 0 })
     },
   )
+})
+
+describe.skipIf(!POSTGRES_OWN)('a table that is altered after its plan and before its slot', () => {
+  test.each([
+    ['a column is added', 'ADD COLUMN x int DEFAULT 7', 'id,v,w,x'],
+    ['a column has another type', 'ALTER COLUMN v TYPE varchar(20)', 'id,v,w'],
+  ])('%s: the run is refused, leaves no slot, and the next one plans it anew', { timeout: 60_000 }, async (...one) => {
+    const [, clause, names] = one
+    const [source, target] = [await placeOn('postgresql', server.url()), await placeOn('postgresql', server.url())]
+    await source.sql('CREATE TABLE c (id int PRIMARY KEY, v varchar(10), w text)', `INSERT INTO c VALUES (1, 'v', 'w')`)
+    const copy = copyOf(source, target, 'c', { follow: { until: 'caught-up' } })
+    // The server creates a slot once this transaction has ended.
+    const open = new pg.Client(source.url)
+    await open.connect()
+    await open.query('BEGIN; SELECT pg_current_xact_id()')
+    let altered: Promise<unknown> | undefined
+    const { finished } = await perform(copy, {
+      onEvent: (event) => {
+        if (event.type !== 'log' || !event.message.startsWith('the slot is created when')) return
+        altered ??= source.sql(`ALTER TABLE c ${clause}`).then(async () => await open.query('COMMIT'))
+      },
+    })
+    await altered
+    await open.end()
+    expect(finished.error).toMatchObject({
+      code: 'NOT_FOLLOWABLE',
+      message: 'public.c was altered while its stream was created',
+    })
+    const database = 'database = current_database()'
+    expect(await source.rows(`SELECT count(*) FROM pg_replication_slots WHERE ${database}`)).toEqual([['0']])
+    expect((await perform(copy)).finished).toMatchObject({ exitCode: 0 })
+    const columns = `SELECT string_agg(column_name, ',' ORDER BY ordinal_position) FROM information_schema.columns WHERE table_name = 'c'`
+    expect(await target.rows(columns)).toEqual([[names]])
+    expect(await target.rows('SELECT c::text FROM c')).toEqual(await source.rows('SELECT c::text FROM c'))
+  })
 })

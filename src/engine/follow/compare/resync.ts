@@ -10,6 +10,7 @@ import type { StreamStart } from '../../../model/follow/port.ts'
 import { ChunkLedger } from '../../copy/ledger/chunks.ts'
 import { RunLedger } from '../../copy/ledger/runs.ts'
 import { emptyTables } from '../apply/empty-tables.ts'
+import { refuseAltered } from '../stream/altered-meanwhile.ts'
 import type { FollowingParts, StreamSides } from '../stream/preflight.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
 import { missingTables } from '../stream/halt.ts'
@@ -66,10 +67,11 @@ export async function recopiedTables(
  * Empties and publishes the tables again; steps of an interrupted run are repeated.
  * @param recopied as `recopiedTables` returns it
  * @returns the stream's start record from here on
- * @throws SluiceError SLOT_LOST, STREAM_HALTED if all tables of the stream have lost changes; TARGET_BUSY
+ * @throws SluiceError SLOT_LOST, STREAM_HALTED if all tables of the stream have lost changes; NOT_FOLLOWABLE if one was
+ * altered since the plan; TARGET_BUSY
  */
 export async function resyncTables(
-  { database, owner, run, restarts, stopping }: FollowingParts,
+  { planned, database, owner, run, restarts, stopping }: FollowingParts,
   { changes, target }: StreamSides,
   ledger: StreamLedger,
   { id, startRecord }: { readonly id: string; readonly startRecord: StreamStart },
@@ -90,6 +92,7 @@ export async function resyncTables(
     signal,
     (message) => run.emit({ type: 'log', level: 'note', message }),
   )
+  await refuseAltered(found, planned.from, run.interrupt.abort)
   const names = new Set([...(startRecord.recopied ?? []), ...found.map(({ name }) => name)])
   const renewed: StreamStart = { ...again, recopied: [...names] }
   const runs = new RunLedger(database, owner)

@@ -16,6 +16,7 @@ import { emptyTables } from '../apply/empty-tables.ts'
 import { resyncTables, recopiedTables } from '../compare/resync.ts'
 import { CopyWatch } from '../progress/copy-watch.ts'
 import { openAlerts } from '../progress/open-alerts.ts'
+import { refuseAltered } from './altered-meanwhile.ts'
 import { endStreamAtBoth, streamName, takeToEnd } from './end-stream.ts'
 import { inspectSides, streamSides, type FollowingParts, type StreamSides } from './preflight.ts'
 import type { FollowTable } from './followed-table.ts'
@@ -228,9 +229,9 @@ async function refuseCopiedMeanwhile({ parts, ledger, found, stream }: TakenStre
   }
 }
 
-/** Creates publication and slot. */
+/** Creates publication and slot. @throws SluiceError NOT_FOLLOWABLE if a table was altered since the plan */
 async function createSlot({ parts, sides: { changes }, ledger, stream, tables }: BegunStream): Promise<StreamStart> {
-  const { operation, run, stopping } = parts
+  const { operation, planned, run, stopping } = parts
   const startRecord = await changes.begin(
     streamName(stream),
     tables.map(({ source }) => source),
@@ -238,6 +239,12 @@ async function createSlot({ parts, sides: { changes }, ledger, stream, tables }:
     (message) => run.emit({ type: 'log', level: 'note', message }),
     operation.follow?.quiesce === true,
   )
+  try {
+    await refuseAltered(tables, planned.from, run.interrupt.abort)
+  } catch (error) {
+    await changes.end(streamName(stream), run.interrupt.abort).catch(() => undefined)
+    throw error
+  }
   await ledger.recordStart(stream, startRecord)
   return startRecord
 }
