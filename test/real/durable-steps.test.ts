@@ -166,7 +166,7 @@ describe('a step that cannot be undone waits for the disk', () => {
         error: { code: 'TARGET_DENIED', reason: expect.stringContaining('fsync') as string },
       }
       for (const dryRun of [true, false, false]) {
-        expect((await perform({ ...copy, dryRun } as Operation)).finished).toMatchObject(unsafe)
+        expect((await perform({ ...copy, dryRun })).finished).toMatchObject(unsafe)
         expect(await target.rows(`SELECT count(*) FROM pg_catalog.pg_class WHERE relname = 't'`)).toEqual([['0']])
       }
     },
