@@ -53,7 +53,20 @@ export async function planNewTableAt(
   options: Omit<NewTablePlanOptions, 'nameOf'>,
   now: Date,
 ): Promise<NewTablePlan> {
-  return await planNewTable(place.source, { ...options, nameOf: (table) => newName(place, table) }, now)
+  const planned = await planNewTable(place.source, { ...options, nameOf: (table) => newName(place, table) }, now)
+  return place.isElsewhere ? { ...planned, findings: elsewhereFindings(planned.findings) } : planned
+}
+
+/** Findings about the old table, for a new table in another database. */
+function elsewhereFindings(findings: readonly PlanFinding[]): readonly PlanFinding[] {
+  return findings
+    .filter(({ about }) => about !== PUBLISHED_PARTITIONS)
+    .map(({ hint, ...one }) => {
+      if (one.about !== 'sequence') return hint === undefined ? one : { ...one, hint }
+      const detail =
+        'the database of the new table gets its own sequence of this name, which no table owns; a cutover sets it after the numbers of both tables'
+      return { ...one, verdict: 'made', detail }
+    })
 }
 
 /**
@@ -138,14 +151,12 @@ export async function placedNewTable(place: NewTablePlace, about: NewTableFit): 
   const where = place.target.label
   return {
     findings: [
-      ...findings
-        .filter(({ about: topic }) => topic !== PUBLISHED_PARTITIONS)
-        .map((one) => {
-          const made = `CONSTRAINT ${quotedName(one.object ?? '')} `
-          const lost = isLate(one) ? left.find(({ statement }) => statement.includes(made)) : undefined
-          if (lost === undefined) return one
-          return { ...one, verdict: 'changes' as const, detail: `${one.detail}; it stays with the old table, because ${where} refuses it: ${lost.reason}` } // prettier-ignore
-        }),
+      ...findings.map((one) => {
+        const made = `CONSTRAINT ${quotedName(one.object ?? '')} `
+        const lost = isLate(one) ? left.find(({ statement }) => statement.includes(made)) : undefined
+        if (lost === undefined) return one
+        return { ...one, verdict: 'changes' as const, detail: `${one.detail}; it stays with the old table, because ${where} refuses it: ${lost.reason}` } // prettier-ignore
+      }),
       ...missing.map((type): PlanFinding => ({
         verdict: 'refused',
         about: 'type',

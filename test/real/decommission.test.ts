@@ -144,6 +144,8 @@ describe.skipIf(why !== '')(`the old table of a cutover in PostgreSQL${why}`, ()
       `CREATE RULE "al so" AS ON INSERT TO ${schema}.refers DO ALSO DELETE FROM ${PARKED_SQL}`,
       `CREATE PUBLICATION "pub old" FOR TABLE ${PARKED_SQL}`,
       `CREATE FUNCTION ${schema}.mentions() RETURNS bigint LANGUAGE plpgsql AS $f$ BEGIN RETURN (SELECT count(*) FROM ${PARKED_SQL}); END $f$`,
+      // A guard of another old table.
+      `CREATE FUNCTION ${schema}.sluice_parked_2() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN RAISE EXCEPTION '${PARKED_SQL.replaceAll("'", "''")}'; END $f$`,
       // Objects that only belong to the table do not block the drop.
       `CREATE INDEX ON ${PARKED_SQL} (at)`,
       `CREATE STATISTICS ${schema}.st ON at, "no te" FROM ${PARKED_SQL}`,

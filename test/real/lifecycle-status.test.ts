@@ -211,6 +211,17 @@ describe.skipIf(!POSTGRES_OWN)('lifecycle (needs a server of its own)', { timeou
     expect(archiving).toMatchObject({ due: '2', archived: '0' })
 
     expect(events(await shell(coming?.next ?? '', place.url)).at(-1)).toMatchObject({ exitCode: 0 })
+    // An archived row is missing in the table: a run would be refused again, so the next command shows the difference.
+    expect(events(await shell(`${archiving?.next} --no-detach`, place.url)).at(-1)).toMatchObject({ exitCode: 0 })
+    await place.sql(`DELETE FROM ${QUOTED} WHERE id = 1 AND "Made at" = '${day(3)}'`)
+    expect(events(await shell(`${archiving?.next} --grace 0s`, place.url)).at(-1)).toMatchObject({ exitCode: 1 })
+    const [, , , differing] = await look()
+    expect(differing).toMatchObject({ state: 'blocked', next: expect.stringMatching(/^sluice restore .* --dry-run /) })
+    const shown = await shell(differing?.next ?? '', place.url)
+    expect(shown).toContain('1 archived row is missing')
+    expect(shown).toContain('--as-changed')
+    await place.sql(`INSERT INTO ${QUOTED} VALUES (1, '${day(3)}', 'n')`)
+
     const went = events(await shell(`${archiving?.next} --grace 0s`, place.url))
     expect(went.at(-1)).toMatchObject({ exitCode: 0 })
     const after = await look()

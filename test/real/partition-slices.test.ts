@@ -62,7 +62,7 @@ describe.skipIf(!POSTGRES_OWN)(`slices by number ${POSTGRES_MISSING}`, () => {
     expect(first.finished).toMatchObject({ exitCode: 75, status: 'stopped', error: { code: 'STOPPED' } })
     expect(first.finished.error?.message).toContain('Q2-FY25: slices 1 to 6 of 13')
     expect(first.finished.error?.hint).toContain('--slices 7-13')
-    expect(first.finished.resumeCommand).toMatch(/^sluice follow \d+ --to /)
+    expect(first.finished.resumeCommand).toMatch(/^sluice follow \d+$/)
     expect(landed(first.events)).toHaveLength(6)
     // 1 April is a Monday.
     const held = `SELECT min(at)::date, max(at)::date, count(*) FROM ${TWIN}`

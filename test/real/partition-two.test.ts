@@ -60,14 +60,23 @@ describe.skipIf(!POSTGRES_OWN)(`a plan from one database to another ${POSTGRES_M
     const both = await pair(server, 'n numeric(10, 2) DEFAULT 1, s serial')
     const planned = await plan(both)
     expect([planned.finished.exitCode, refusals(planned)]).toEqual([0, []])
+    const ownSequence = {
+      verdict: 'made',
+      about: 'sequence',
+      detail: expect.stringContaining('gets its own sequence of this name'),
+    }
+    expect(of(planned.events, 'partition.finding')).toContainEqual(expect.objectContaining(ownSequence))
     const statements = of(planned.events, 'partition.sql').map(({ sql }) => sql)
     expect(statements.find((one) => one.startsWith('CREATE TABLE'))).toMatch(/^CREATE TABLE "public"\."b" \(/)
     await both.fresh.sql(...statements)
     // The table may be created by hand or by the run.
     const again = await plan(both)
     expect([again.finished.exitCode, refusals(again), of(again.events, 'partition.sql')]).toEqual([0, [], []])
+    expect(of(again.events, 'partition.finding')).toContainEqual(expect.objectContaining(ownSequence))
     expect((await run(both)).finished).toMatchObject({ exitCode: 0 })
     expect(await both.fresh.rows('SELECT count(*) FROM b')).toEqual([['400']])
+    const owners = `SELECT count(*) FROM pg_depend WHERE objid = 'b_s_seq'::regclass AND deptype = 'a'`
+    expect(await both.fresh.rows(owners)).toEqual([['0']])
   })
 
   test('names each type that is missing there, as the run does', { timeout: 120_000 }, async () => {

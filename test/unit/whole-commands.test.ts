@@ -95,6 +95,24 @@ describe('a command in a text', () => {
     expect(plain('sluice diff --undo 5')).toBe(`sluice diff --undo 5 --from ${url} --to d1://a/b`)
   })
 
+  test('a command about the stream of a partition run within one database gets that database as its target', () => {
+    const line = 'sluice partition run --from "$SHOP" --table t --by at --epoch s --year-offset 1 --no-config'
+    const printed = wholeCommands(line, { from: 'postgresql://me:secret@a/b' })
+    expect(printed('run sluice follow 3 to copy the rest')).toBe(
+      'run sluice follow 3 --from "$SHOP" --to "$SHOP" --no-config to copy the rest',
+    )
+    const named = wholeCommands('sluice partition run --table t --by at', { from: 'postgresql://me:secret@a/b' })
+    expect(named('sluice sign-off 3')).toBe('sluice sign-off 3 --to postgresql://me@a/b')
+  })
+
+  test('a command about partitions gets the periods of the run: unit of the column, and offset of the year', () => {
+    const periods = '--table t --by at --epoch s --calendar quarter --year-offset 1'
+    const planned = wholeCommands(`sluice partition plan --from "$SHOP" ${periods} --workers 2`, {
+      from: 'postgresql://me:secret@a/b',
+    })
+    expect(planned('sluice partition run creates it')).toBe(`sluice partition run --from "$SHOP" ${periods} creates it`)
+  })
+
   test('a command gets the table, or the stream, of the run', () => {
     const inspected = wholeCommands("sluice validate 'sales/or ders' --database-url sqlite:///l.db")
     expect(inspected('sluice fsck TABLE opens them')).toBe(

@@ -56,14 +56,16 @@ export function hasValue({ type }: Option): boolean {
 }
 
 /** Options for tables and periods. */
-const TABLE = ['table', 'tables', 'by', ...CALENDAR_FLAGS] as const
+const TABLE = ['table', 'tables', 'by', 'epoch', ...CALENDAR_FLAGS] as const
 
-/** True for options that select tables, or how they are copied. */
+/** True for options that select tables, or how they are copied; false for a number, such as the number of workers. */
 export function isSelection(name: string, { takes }: Callable): boolean {
   const option = takes.get(name)
   if (option === undefined) return false
   const copied = takes.get('to-schema')?.group
-  return TABLE.some((one) => one === name) || (copied !== undefined && option.group === copied)
+  return (
+    TABLE.some((one) => one === name) || (copied !== undefined && option.group === copied && option.type !== 'number')
+  )
 }
 
 function read(name: string, action: string | null, flag: string | null): Callable | null {

@@ -44,6 +44,7 @@ const LOCAL_FLAG = 'here'
 export function wholeCommands(commandLine: string, urls: Readonly<Record<string, string>> = {}): Whole {
   const run = ownCall(commandLine)
   if (run === null) return (text) => text
+  const withTarget = targeted(run, urls['from'])
   const shown = new Map(Object.entries(urls).map(([flag, url]) => [shellQuote(redactUrl(url)), firstOf(run, flag)]))
   // The ledger has the URL of a run's source, without its password. If the command line has the same URL, a command
   // that names the run needs no `--from`.
@@ -52,8 +53,21 @@ export function wholeCommands(commandLine: string, urls: Readonly<Record<string,
   return (text) => {
     if (!text.includes('sluice ') || text === commandLine) return text
     // Complete the calls from last to first, so that the indexes of earlier calls stay valid.
-    return callsIn(text).reduceRight((whole, call) => completed(whole, call, { run, shown, isNoted }), text)
+    return callsIn(text).reduceRight((whole, call) => {
+      const isOwn = call.callable.name === run.callable.name
+      return completed(whole, call, { run: isOwn ? run : withTarget, shown, isNoted })
+    }, text)
   }
+}
+
+/**
+ * Adds `--to` to a `partition` command without it, which works within one database: other commands about its stream
+ * need that database as their target. @param from URL of the database
+ */
+function targeted(run: WrittenCall, from: string | undefined): WrittenCall {
+  if (run.callable.name !== 'partition' || run.flags.has('to') || from === undefined) return run
+  const raw = firstOf(run, 'from') ?? shellQuote(redactUrl(from))
+  return { ...run, flags: new Map([...run.flags, ['to', [{ raw, start: run.end, end: run.end }]]]) }
 }
 
 type Reported = {
@@ -125,8 +139,7 @@ function selection({ callable, flags }: WrittenCall, run: WrittenCall): readonly
   if (callable.operands.length > 0 || NAMES_TABLES.some((name) => flags.has(name))) return []
   return [...run.flags].flatMap(([name, values]) => {
     const isGiven = flags.has(name) || !isSelection(name, callable) || !isSelection(name, run.callable)
-    // An option with a number, such as the number of workers, selects nothing.
-    if (isGiven || callable.takes.get(name)?.type === 'number' || isStoreOption(name)) return []
+    if (isGiven || isStoreOption(name)) return []
     return values.map((value) => written(name, value?.raw))
   })
 }

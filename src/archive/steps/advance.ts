@@ -18,7 +18,7 @@ import { isSameShape } from '../types/fit.ts'
 import { archivedFiles, proveFiles } from './prove.ts'
 import { detachTable, proveDetached } from './detach-table.ts'
 import { publishFiles } from './publish.ts'
-import { hasFewer, lostRefusal } from './published.ts'
+import { lostRefusal, refuseChangedTable } from './published.ts'
 import { leaseLostError, holdError, partitionError } from './refusals.ts'
 import { retract } from './restore.ts'
 import { detachRows, dropPartition, proofOf } from './detach-and-drop.ts'
@@ -73,7 +73,7 @@ export async function advancePartition(
       if (removesRows(next, partition) && partition.held !== null) throw holdError(context, partition)
       // Hours may have passed since the partition was claimed.
       if (next === 'detach' || next === 'leave' || next === 'drop') await context.refuseFollowed()
-      if (next === 'leave' && exports === 0 && (await hasFewer(context, partition))) await refuseLost(lostRows)
+      if (next === 'leave' && exports === 0) await refuseChangedTable(context, partition)
       if (next === 'export' && ++exports > MOST_EXPORTS) throw stillChanging(context, partition)
       inspected = await step(context, work, next, inspected, given)
     } catch (thrown) {
@@ -124,11 +124,6 @@ async function lostRowsError(
     partition,
     isOurs ? null : async () => periodParts.doubled(partition, [partition], await native()),
   )
-}
-
-async function refuseLost(lostRows: () => Promise<SluiceError | null>): Promise<void> {
-  const refusal = await lostRows()
-  if (refusal !== null) throw refusal
 }
 
 /**

@@ -1,20 +1,10 @@
 /** Detaches a native partition, then proves it without blocking sessions: PUBLISHED → DETACHING → DETACHED. */
-import { equalDigests, type Digest } from '../../model/copy/rows.ts'
-import { nullOn } from '../../shared/errors.ts'
-import type { ArchivedPartition } from '../ledger/record.ts'
-import { archivedReadColumns, wholeRequest, type ArchiveContext, type ClaimedPartition } from './context.ts'
+import { equalDigests } from '../../model/copy/rows.ts'
+import type { ArchiveContext, ClaimedPartition } from './context.ts'
 import { findDetachedTable, nativePartitions } from './detached-table.ts'
-import { pacedDigest } from './paced-digest.ts'
-import { emptiedError } from './published.ts'
+import { changedText, emptiedError, tableDigest } from './published.ts'
 import { changedRows, detachedChangedError, droppedByHand, holdError } from './refusals.ts'
-import {
-  detachedFacts,
-  digestDifference,
-  partitionRequest,
-  proofOf,
-  provePublished,
-  settledStep,
-} from './detach-and-drop.ts'
+import { detachedFacts, partitionRequest, proofOf, provePublished, settledStep } from './detach-and-drop.ts'
 
 /**
  * PUBLISHED → DETACHING, in the transaction that detaches its table. From then on SQL on the parent does not return the
@@ -93,26 +83,12 @@ export async function proveDetached(
   proved: boolean,
 ): Promise<void> {
   await provePublished(context, partition, proved)
-  const now = await detachedDigest(context, partition)
+  const table = await findDetachedTable(context, partition)
+  if (table === null) throw droppedByHand(context.name, partition)
+  const now = await tableDigest(context, partition, table)
   const proof = proofOf(partition)
   if (now?.rows === 0n && proof.rows > 0n) throw emptiedError(context, partition)
-  if (now === null || !equalDigests(now, proof)) {
-    throw detachedChangedError(
-      context.name,
-      partition,
-      now === null ? 'it has a value that is not valid for its type' : digestDifference(now, proof),
-    )
-  }
+  if (now === null || !equalDigests(now, proof))
+    throw detachedChangedError(context.name, partition, changedText(now, proof))
   await context.ledger.move(held, 'DETACHING', 'DETACHED', { ...detachedFacts(context), away: false })
-}
-
-/** Digest of a detached table; null if a value is outside its type. @throws SluiceError PARTITION_CHANGED if missing */
-async function detachedDigest(context: ArchiveContext, partition: ArchivedPartition): Promise<Digest | null> {
-  const { store, interrupt, name } = context
-  const table = await findDetachedTable(context, partition)
-  if (table === null) throw droppedByHand(name, partition)
-  await using view = await store.source(interrupt.abort)
-  const columns = archivedReadColumns(partition.columns)
-  const digest = pacedDigest(context, partition, view, wholeRequest(table, columns), interrupt.abort)
-  return await digest.catch(nullOn('VALUE_REFUSED'))
 }

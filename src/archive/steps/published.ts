@@ -3,13 +3,23 @@
  * the rows are compared before a commit removes their files from the Delta table.
  */
 import type { SameKeys } from '../../model/archive/parquet-port.ts'
-import type { TableName } from '../../model/copy/column-type.ts'
-import type { SluiceError } from '../../shared/errors.ts'
+import type { TableName, TableSpec } from '../../model/copy/column-type.ts'
+import { equalDigests, type Digest } from '../../model/copy/rows.ts'
+import { nullOn, type SluiceError } from '../../shared/errors.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { erasedTable } from '../erase/found.ts'
-import { partitionCondition, type ArchiveContext } from './context.ts'
-import { otherTableCommand, missingTableError, notAsArchived, removedByHand, restoreCommand } from './refusals.ts'
+import { archivedReadColumns, partitionCondition, wholeRequest, type ArchiveContext } from './context.ts'
+import { pacedDigest } from './paced-digest.ts'
+import {
+  changedRows,
+  otherTableCommand,
+  missingTableError,
+  notAsArchived,
+  removedByHand,
+  restoreCommand,
+} from './refusals.ts'
 import { rowsNow, rowsNowText, type RowsPlace } from './rows-now.ts'
+import { digestDifference, proofOf } from './step-end.ts'
 import { attachedByHand, findDetachedTable, attachedPartition } from './detached-table.ts'
 
 /**
@@ -61,11 +71,35 @@ export async function lostRefusal(
   return isLost ? removedError(context, partition, rowsNowText(found, archived)) : null
 }
 
-/** True if a count finds fewer rows in the table of a partition than were archived; false during a detach. */
-export async function hasFewer(context: ArchiveContext, partition: ArchivedPartition): Promise<boolean> {
-  if (partition.away || partition.leaving) return false
-  const there = await rowsInSource(context, partition)
-  return there !== null && there.rows < (partition.digest?.rows ?? 0n)
+/**
+ * Compares the attached table of a partition that an earlier run published with the archived rows: after a detach, rows
+ * that differ would be missing in the parent until the user has chosen. Does nothing during a detach.
+ * @throws SluiceError PARTITION_CHANGED if rows differ; errors of `publishedPlace`
+ */
+export async function refuseChangedTable(context: ArchiveContext, partition: ArchivedPartition): Promise<void> {
+  if (partition.away || partition.leaving) return
+  const place = await publishedPlace(context, partition, [])
+  if (place === null) return
+  const now = await tableDigest(context, partition, place.table)
+  const proof = proofOf(partition)
+  if (now === null || !equalDigests(now, proof)) throw changedRows(context.name, partition, changedText(now, proof))
+}
+
+/** Digest of the rows in the own table of a partition; null if a value is outside its type. */
+export async function tableDigest(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+  table: TableSpec,
+): Promise<Digest | null> {
+  const { store, interrupt } = context
+  await using view = await store.source(interrupt.abort)
+  const request = wholeRequest(table, archivedReadColumns(partition.columns))
+  return await pacedDigest(context, partition, view, request, interrupt.abort).catch(nullOn('VALUE_REFUSED'))
+}
+
+/** How the rows of a table differ from the proof. @param now as `tableDigest` */
+export function changedText(now: Digest | null, proof: Digest): string {
+  return now === null ? 'it has a value that is not valid for its type' : digestDifference(now, proof)
 }
 
 /** Number and place of the rows in the source; null if the partition does not exist. */

@@ -54,15 +54,25 @@ export function changedRows(name: string, { label }: Named, how: string): Sluice
 }
 
 /** Error: the source lacks rows that only the archive may have. @param what text about these rows */
-export function notAsArchived(name: string, { label }: Named, what: string, hint: string): SluiceError {
+export function notAsArchived(
+  name: string,
+  { label, away }: Pick<ArchivedPartition, 'label' | 'away'>,
+  what: string,
+  hint: string,
+): SluiceError {
+  const end = away ? 'its table was detached before this was found, and stays where it is' : 'nothing was changed'
   return partitionError('PARTITION_CHANGED', name, { label }, `in the table differs from the archived one: ${what}`, {
-    reason: 'the archive may have the only copy of these rows, and keeps its files: nothing was changed',
+    reason: `the archive may have the only copy of these rows, and keeps its files: ${end}`,
     hint,
   })
 }
 
 /** Error: rows of a published partition were removed from a plain table by hand. @param what text about these rows */
-export function removedByHand(name: string, partition: Named, what: string): SluiceError {
+export function removedByHand(
+  name: string,
+  partition: Pick<ArchivedPartition, 'label' | 'away'>,
+  what: string,
+): SluiceError {
   const back = `${restoreCommand(name, partition)} restores them from the archive`
   const again = `${runCommand(name, partition)} archives them again, or those that remain`
   return notAsArchived(name, partition, what, `${back}; then ${again}`)

@@ -1,6 +1,7 @@
 /** Phase IV: partitions older than the limit are in an archive, and no longer in the table. */
 import type { ArchivedPartition, ArchiveRecord } from '../../archive/ledger/record.ts'
-import { isArchived } from '../../model/archive/state.ts'
+import { isArchived, isPublished } from '../../model/archive/state.ts'
+import { restoreCommand } from '../../archive/steps/refusals.ts'
 import { tableText } from '../../model/copy/column-type.ts'
 import { dec } from '../../model/run/event.ts'
 import { redactUrl } from '../../shared/redact.ts'
@@ -66,7 +67,14 @@ export async function archivePhase(inspected: InspectedTable): Promise<Phase> {
     const why = failed.map(
       ({ label, error }) => `${label}: ${error === null ? 'failed' : `${error.code} ${error.message}`}`,
     )
-    return { ...reported, state: 'blocked', ...blocks(why), ...next }
+    const differing = failed.find(({ state, error }) => isPublished(state) && error?.code === 'PARTITION_CHANGED')
+    return {
+      ...reported,
+      state: 'blocked',
+      ...blocks(why),
+      // Another archive run would be refused again: this shows the rows that differ, and what a restore does with them.
+      ...(differing === undefined ? next : { next: restoreCommand(inspected.name, differing, '--dry-run') }),
+    }
   }
   if (worked.length > 0) return { ...reported, state: 'running' }
   if (due.length === 0 && onTheirWay.length === 0) return { ...reported, state: 'done' }

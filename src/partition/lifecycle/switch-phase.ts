@@ -144,7 +144,8 @@ function databaseRetirementPhase(
   }
   const closed = `${table} of the database that was closed receives no writes`
   if (!isNamed) return { ...kept, state: 'done', detail: `${reported}; ${closed}`, also: [command] }
-  return { ...kept, state: 'due', detail: `${reported}; ${closed}, and that database can be retired`, next: command }
+  const detail = `${reported}; ${closed}; the next command shows whether that database can be retired`
+  return { ...kept, state: 'due', detail, next: command }
 }
 
 function facts({ turn, switchedMs, pauseMs, oldTable }: CutoverRow): Omit<Phase, 'state' | 'detail'> {

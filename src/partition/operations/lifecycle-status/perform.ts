@@ -92,7 +92,8 @@ function report(
 ): void {
   const whole = wholeOf(entry, run)
   const blocks = said.blocks === undefined ? {} : { blocks: said.blocks.map(whole) }
-  emit({ type: 'lifecycle.phase', table, phase, name, ...said, detail: whole(said.detail), ...blocks })
+  const next = said.next === undefined ? {} : { next: whole(said.next) }
+  emit({ type: 'lifecycle.phase', table, phase, name, ...said, detail: whole(said.detail), ...blocks, ...next })
 }
 
 /** Completes commands in a text with the databases of this entry, because the file names databases per table. */

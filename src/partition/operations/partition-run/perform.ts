@@ -2,8 +2,6 @@
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { PeriodOptions } from '../../../model/copy/period-marks.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { redactUrl } from '../../../shared/redact.ts'
-import { shellQuote } from '../../../shared/shell.ts'
 import type { CopyOperation } from '../../../engine/copy/operations/copy/declaration.ts'
 import { chosenSlices, type ChosenSlices } from '../../period-marks.ts'
 import { CopyPace } from '../../pace.ts'
@@ -54,7 +52,7 @@ export async function performPartitionRun(operation: PartitionRunOperation, run:
       if (error !== null) return { ...ending, error }
     }
     const ended = rests && chosen === null && hasNoFailure(ending) ? { ...ending, error: window.reason } : ending
-    return withNext(chosen === null ? ended : slicesEnding(ending, chosen, operation, stream, to), stream, to)
+    return withNext(chosen === null ? ended : slicesEnding(ending, chosen, operation, stream), stream)
   } finally {
     window.cancel()
     pace.end()
@@ -109,7 +107,6 @@ function slicesEnding(
   { period, of }: ChosenSlices,
   { numbers: { from, through } = { from: 1, through: 1 } }: PartitionRunOperation,
   stream: string | null,
-  to: string,
 ): Ending {
   // If the window or the user stopped the run, the slices are not complete: the same command resumes.
   if (ending.stopped !== true || ending.error?.code !== 'STOPPED' || stream === null) return ending
@@ -124,7 +121,7 @@ function slicesEnding(
         hint: `run sluice follow ${stream} to copy the rest and then follow${next}`,
       },
     ),
-    next: `sluice follow ${stream} --to ${shellQuote(redactUrl(to))}`,
+    next: `sluice follow ${stream}`,
   }
 }
 
@@ -145,8 +142,7 @@ async function applyPendingChanges(
     },
   )
   if (error !== undefined && error.code !== 'STOPPED') return error
-  const to = shellQuote(redactUrl(options.to))
-  const message = `changes of copied periods are applied, so the source may delete them from its log; until the rest is copied, run sluice follow ${stream} --changes-only --to ${to} to apply later changes`
+  const message = `changes of copied periods are applied, so the source may delete them from its log; until the rest is copied, run sluice follow ${stream} --changes-only to apply later changes`
   run.emit({ type: 'log', level: 'note', table: options.tables[0] ?? '', message })
   return null
 }
@@ -154,11 +150,10 @@ async function applyPendingChanges(
 const REPORTED_BEFORE: ReadonlySet<string> = new Set(['plan.ready', 'follow.started'])
 
 /** Adds the next command once the table is complete. */
-function withNext(ending: Ending, stream: string | null, to: string): Ending {
+function withNext(ending: Ending, stream: string | null): Ending {
   if (stream === null || ending.next !== undefined || ending.error !== undefined) return ending
   if (ending.totals['live'] !== '1') return ending
-  const end = `--to ${shellQuote(redactUrl(to))}`
-  return { ...ending, next: `sluice sign-off ${stream} ${end}` }
+  return { ...ending, next: `sluice sign-off ${stream}` }
 }
 
 type CopyWindow = {

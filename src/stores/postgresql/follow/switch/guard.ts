@@ -11,6 +11,11 @@ import type { CutoverTable, CutoverTables } from './sides.ts'
 /** Triggers of one kind fire in order of their names: the blank makes this trigger fire before users' triggers. */
 export const TRIGGER = ' sluice_parked'
 
+/** SQL condition: a function has the name of a guard's function. @param name column `proname` */
+export function isGuardFunctionSql(name: string): string {
+  return `${name} ~ '^sluice_parked_[0-9]+$'::text`
+}
+
 /** First half of the key of an advisory lock; the second half is the guarded table. */
 const NESTED_LOCK = 1_936_487_786n
 
@@ -145,7 +150,7 @@ export async function nestedWrites(
 
 /** SQL condition: a trigger is one of these guards. @param trigger alias of `pg_trigger` */
 export function isGuardSql(trigger: string): string {
-  return `(${trigger}.tgname = ${literal(TRIGGER)} AND EXISTS (SELECT FROM pg_catalog.pg_proc f WHERE f.oid = ${trigger}.tgfoid AND f.proname ~ '^sluice_parked_[0-9]+$'::text))`
+  return `(${trigger}.tgname = ${literal(TRIGGER)} AND EXISTS (SELECT FROM pg_catalog.pg_proc f WHERE f.oid = ${trigger}.tgfoid AND ${isGuardFunctionSql('f.proname')}))`
 }
 
 /** True for a guarded (old) table: only its stream writes into it. @param oid of the table */

@@ -3,6 +3,7 @@ import type { DecommissionFinding } from '../../../../model/partition/decommissi
 import { treeSql } from '../../server/relation.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
+import { isGuardFunctionSql } from '../../follow/switch/guard.ts'
 
 /** SQL of the objects that the server drops with the table, except sequences of its columns: these are moved before. */
 const droppedObjectsSql = (oid: string): string => `WITH RECURSIVE going (classid, objid) AS (
@@ -71,7 +72,10 @@ const LOSSES: Readonly<Record<string, string>> = {
   subscription: 'it writes into the table',
 }
 
-/** Functions whose text contains the table's name: the server tracks no dependency for those. */
+/**
+ * Functions whose text contains the table's name, except for guards of old tables: the server tracks no dependency for
+ * those.
+ */
 export async function functionsNaming(session: CopySession, oid: string, name: string): Promise<readonly string[]> {
   // The name itself, and its spelling within a quoted name.
   const texts = new Set([name, name.replaceAll('"', '""')])
@@ -79,6 +83,7 @@ export async function functionsNaming(session: CopySession, oid: string, name: s
     `SELECT pg_catalog.pg_describe_object('pg_catalog.pg_proc'::pg_catalog.regclass::oid, p.oid, 0) FROM pg_catalog.pg_proc p
      WHERE p.pronamespace <> 'pg_catalog'::pg_catalog.regnamespace::oid AND (${[...texts].map((text) => `pg_catalog.strpos(p.prosrc, ${literal(text)}) > 0`).join(' OR ')})
        AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgfoid = p.oid AND t.tgrelid = ${literal(oid)}::oid)
+       AND NOT ${isGuardFunctionSql('p.proname')}
      ORDER BY 1`,
   )
 }

@@ -6,6 +6,7 @@ import type { TableName } from '../../../../model/copy/column-type.ts'
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
+import { isGuardFunctionSql } from '../../follow/switch/guard.ts'
 
 /**
  * @property heir true if the new table can own the sequence: it has a column of this name, and the same schema and
@@ -53,7 +54,7 @@ export async function guardFunctions(session: CopySession, oid: string): Promise
   const rows = await session.ask(
     `SELECT DISTINCT p.oid, pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(p.proname) || '(' || pg_catalog.pg_get_function_identity_arguments(p.oid) || ')'
      FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-     WHERE t.tgrelid = ${literal(oid)}::oid AND NOT t.tgisinternal AND p.proname ~ '^sluice_parked_[0-9]+$'::text AND NOT EXISTS (
+     WHERE t.tgrelid = ${literal(oid)}::oid AND NOT t.tgisinternal AND ${isGuardFunctionSql('p.proname')} AND NOT EXISTS (
        SELECT FROM pg_catalog.pg_depend d WHERE d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass::oid AND d.refobjid = p.oid
          AND NOT (d.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass::oid AND d.objid IN (SELECT o.oid FROM pg_catalog.pg_trigger o WHERE o.tgrelid = ${literal(oid)}::oid)))
      ORDER BY 2`,
