@@ -89,6 +89,14 @@ describe('errors in an entry', () => {
     expect(message).toContain('(line 4, column 8)')
   })
 
+  it.each([
+    ['in an entry', 'lifecycle:\n  t:\n    table: u\n', /^keys of a table in lifecycle are (?:(?! table,).)*$/],
+    ['at the top', 'wokers: 3\n', /^its keys are (?:(?!lifecycle are).)*$/],
+    ['in both', 'wokers: 3\nlifecycle:\n  t:\n    table: u\n', /^its keys are .*; keys of a table in lifecycle are /],
+  ])('the hint names the keys of the place %s', async (_where, text, hint) => {
+    await expect(parsed(text, 'lifecycle', 'status')).rejects.toMatchObject({ hint: expect.stringMatching(hint) })
+  })
+
   it('a table without an entry is reported', async () => {
     expect(await refusal(FILE, 'lifecycle', 'status', '--table', 'public.Book ings')).toBe(
       "BAD_FLAG the lifecycle section of the config file has no table public.Book ings (did you mean public.Book ing's?)",

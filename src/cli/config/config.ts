@@ -99,6 +99,16 @@ function issueTexts(issue: z.core.$ZodIssue, lined: Lined): readonly string[] {
   return [`${key === '' ? message : `${key}: ${message}`}${placeOf(path, issue.code === 'invalid_key', lined)}`]
 }
 
+/** Hint: the keys that the file, or an entry of `lifecycle`, may contain. */
+function keysHint(issues: readonly z.core.$ZodIssue[]): string {
+  const inEntry = ({ path }: z.core.$ZodIssue): boolean => path[0] === 'lifecycle' && path.length > 1
+  const hints = [
+    ...(issues.every(inEntry) ? [] : [`its keys are ${CONFIG_KEYS.join(', ')}`]),
+    ...(issues.some(inEntry) ? [`keys of a table in lifecycle are ${LIFECYCLE_KEYS.join(', ')}`] : []),
+  ]
+  return hints.join('; ')
+}
+
 /** ` (line 3, column 5)` of a value or its key; '' if the file does not contain it. */
 function placeOf(path: readonly PropertyKey[], ofKey: boolean, { document, lines }: Lined): string {
   const name = path.at(-1)
@@ -131,7 +141,7 @@ export function readConfig(file: string): ConfigDefaults {
   const result = schema.safeParse(data)
   if (result.success) return result.data
   const problems = result.error.issues.flatMap((issue) => issueTexts(issue, { document, lines })).join('; ')
-  throw badConfig(file, `the config file is not valid: ${problems}`, `its keys are ${CONFIG_KEYS.join(', ')}`)
+  throw badConfig(file, `the config file is not valid: ${problems}`, keysHint(result.error.issues))
 }
 
 function dataOf(document: Document.Parsed, lines: LineCounter, file: string): unknown {
