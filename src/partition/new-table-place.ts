@@ -143,7 +143,8 @@ export type PlacedNewTable = {
 /** Findings and statements for a new table that does not exist yet. */
 export async function placedNewTable(place: NewTablePlace, about: NewTableFit): Promise<PlacedNewTable> {
   const { source, maker, isElsewhere } = place
-  const { planned, newTable, findings } = about
+  const { planned, newTable } = about
+  const findings = [...about.findings, ...(await onSide('target', () => maker.roleFindings(source.signal)))]
   const statements = await source.plan.newTable(planned, newTable.name, newTable.partitions, source.signal)
   if (!isElsewhere) return { findings: [...findings, ...(await takenFindings(source, about))], statements }
   const { missing, refused, left } = await onSide('target', () => maker.tryStatements(statements, source.signal))

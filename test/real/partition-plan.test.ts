@@ -740,6 +740,10 @@ describe.skipIf(!POSTGRES_OWN)('partition plan (needs a server of its own)', () 
       })
       expect(guest.finished.exitCode).toBe(0)
       expect(findingsOf(guest)).not.toContainEqual(expect.objectContaining({ verdict: 'refused' }))
+      // A stream and a cutover of this login need a right that it lacks.
+      expect(findingsOf(guest)).toContainEqual(
+        expect.objectContaining({ about: 'role', verdict: 'changes', object: 'guest' }),
+      )
     })
 
     test('values without a binary form are measured as texts', async () => {

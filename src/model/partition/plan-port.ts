@@ -106,6 +106,8 @@ export interface PartitionPlanStore {
    * @throws SluiceError SOURCE_GONE, SOURCE_DENIED, CONNECTION_LOST
    */
   findings(planned: TableToPartition, nulls: boolean, signal: AbortSignal): Promise<readonly PlanFinding[]>
+  /** Findings about rights in the database of the new table that its stream or its cutover needs. */
+  roleFindings(signal: AbortSignal): Promise<readonly PlanFinding[]>
   /** Counts the rows of each year. @param exact true to read all rows, however many */
   years(planned: TableToPartition, exact: boolean, signal: AbortSignal): Promise<Years>
   /** Counts rows between bounds. @param bounds as the column prints them, ascending; the first is inclusive */

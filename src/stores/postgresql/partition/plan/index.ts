@@ -27,7 +27,7 @@ import { leadsIndex } from './by-index.ts'
 import { measureCopyWorkers } from './measure.ts'
 import { rehearsed } from './rehearse.ts'
 import { planReferenceFindings } from './references.ts'
-import { planRightFindings } from './rights.ts'
+import { planRightFindings, replicaFindings } from './rights.ts'
 import { planShapeFindings } from './shape.ts'
 import { spreadOf, yearsOf } from './spread.ts'
 import { storageOf } from './storage.ts'
@@ -93,6 +93,10 @@ export class PostgresPartitionPlan extends ReadsServer implements PartitionPlanS
 
   missingObjects(table: TableName, late: readonly string[], signal: AbortSignal): Promise<readonly string[]> {
     return this.#inspect(signal, (session) => lackingStatements(session, table, late))
+  }
+
+  async roleFindings(signal: AbortSignal): Promise<readonly PlanFinding[]> {
+    return await writingTo(this.settings, 'the new table', signal, replicaFindings)
   }
 
   tryStatements(statements: NewTableStatements, signal: AbortSignal): Promise<TrialResult> {

@@ -2,6 +2,8 @@
 import type { PlanFinding } from '../../../../model/partition/plan-port.ts'
 import { quoteName } from '../../server/connect.ts'
 import { literal } from '../../server/sql.ts'
+import { mayBeReplica } from '../../copy/replica-role.ts'
+import type { CopySession } from '../../server/session.ts'
 import type { About } from './about.ts'
 
 type Rights = {
@@ -12,6 +14,22 @@ type Rights = {
   readonly defaults: readonly string[] | null
   readonly labels: readonly string[] | null
   readonly create: boolean
+}
+
+/** Finding if this login may not keep triggers and foreign keys of a new table from firing for changes. */
+export async function replicaFindings(session: CopySession): Promise<readonly PlanFinding[]> {
+  if (await mayBeReplica(session)) return []
+  const me = (await session.one('SELECT current_user')) ?? ''
+  return [
+    {
+      verdict: 'changes',
+      about: 'role',
+      object: me,
+      detail:
+        'it may not set session_replication_role: the stream refuses the new table once it has foreign keys or triggers, and a cutover within one database is refused',
+      hint: `GRANT SET ON PARAMETER session_replication_role TO ${quoteName(me)} (15 and newer), or connect as a superuser`,
+    },
+  ]
 }
 
 export async function planRightFindings(about: About): Promise<readonly PlanFinding[]> {
