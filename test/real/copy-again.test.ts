@@ -148,6 +148,34 @@ test('more than 1000 rows are counted, and removed only if their table is named'
   expect(await target.rows('SELECT COUNT(*) FROM t')).toEqual([['1101']])
 })
 
+test('more than 1000 rows of each of two tables: the next command confirms the first of them', async () => {
+  const { source, target } = await copied(100)
+  await source.sql(
+    'CREATE TABLE u (id INTEGER PRIMARY KEY, name TEXT, n INTEGER)',
+    `INSERT INTO u VALUES ${values(1, 9)}`,
+  )
+  const both = copyOf(source, target, 't', { tables: ['t', 'u'], again: true, deleteExtra: true })
+  expect((await perform(both)).finished.exitCode).toBe(0)
+  await target.sql(`INSERT INTO t VALUES ${values(101, 1101)}`, `INSERT INTO u VALUES ${values(101, 1101)}`)
+  const asked = await perform(both)
+  expect(asked.finished).toMatchObject({
+    exitCode: 1,
+    error: {
+      code: 'ROWS_EXTRA',
+      message: '2 of 2 tables have rows that are not in the source; none of them was removed',
+    },
+    resumeCommand: expect.stringMatching(/ --confirm=t$/),
+  })
+  expect(JSON.stringify(asked.events)).not.toContain('--delete-extra removes')
+  const one = await perform({ ...both, confirm: 't' })
+  expect(one.finished).toMatchObject({
+    exitCode: 1,
+    error: { code: 'ROWS_EXTRA', hint: 'add --confirm=u to remove them' },
+  })
+  expect((await perform({ ...both, confirm: 'u' })).finished).toMatchObject({ exitCode: 0 })
+  expect(await rowsOf(target)).toEqual(await rowsOf(source))
+})
+
 test('its plan reports what is compared, and changes nothing', async () => {
   const { target, copy } = await copied(100)
   await target.sql('DELETE FROM t WHERE id > 10')

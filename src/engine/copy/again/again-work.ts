@@ -77,8 +77,11 @@ export function repairHint(plan: TablePlan): string {
   return `to repair the rows and remove those that the source does not have${expiredCaution(plan)}, run the same command with --again --delete-extra`
 }
 
-/** Notes: rows that a comparison wrote, removed or left, and the command that undoes the changes. */
-export function againNotes({ tally }: AgainWork, plan: TablePlan, runId: bigint): readonly string[] {
+/**
+ * Notes: rows that a comparison wrote, removed or left, and the command that undoes the changes.
+ * @param deletes true with `--delete-extra`: an error says why rows stay
+ */
+export function againNotes({ tally }: AgainWork, plan: TablePlan, runId: bigint, deletes: boolean): readonly string[] {
   const { mended: repaired, removed, extra } = tally
   const notes: string[] = []
   if (repaired + removed > 0n) {
@@ -89,8 +92,9 @@ export function againNotes({ tally }: AgainWork, plan: TablePlan, runId: bigint)
     notes.push(`${parts.join(' and ')} in the target; sluice diff --undo ${runId} reverts this`)
   }
   if (extra > 0n) {
+    const removal = deletes ? '' : `; --delete-extra removes ${extra === 1n ? 'it' : 'them'}`
     notes.push(
-      `${rowCountText(extra)} of the target ${extra === 1n ? 'is' : 'are'} not in the source${expiredCaution(plan)}, and stay${extra === 1n ? 's' : ''}; --delete-extra removes ${extra === 1n ? 'it' : 'them'}`,
+      `${rowCountText(extra)} of the target ${extra === 1n ? 'is' : 'are'} not in the source${expiredCaution(plan)}, and stay${extra === 1n ? 's' : ''}${removal}`,
     )
   }
   return notes

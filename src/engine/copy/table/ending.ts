@@ -110,12 +110,22 @@ function endingOf(tables: readonly TableRun[], summed: Summed, { operation, run,
   if (first === undefined) return { totals, proof }
   if (tables.length === 1)
     return { totals, proof, ...more, error: first, next: continueCommand(first, run.commandLine) }
-  return { totals, proof, ...more, error: errorOfAll(errors, tables.length, first), next: run.commandLine }
+  const isOne = errors.every(({ code }) => code === first.code)
+  const next = isOne ? continueCommand(first, run.commandLine) : run.commandLine
+  return { totals, proof, ...more, error: errorOfAll(errors, tables.length, first), next }
 }
 
 /** If all errors are refusals, the run is refused; otherwise it has failed. */
 function errorOfAll(errors: readonly SluiceError[], tables: number, first: SluiceError): SluiceError {
   if (errors.every(({ kind }) => kind === 'unsupported' || kind === 'state' || kind === 'usage')) return first
+  if (errors.every(({ code }) => code === 'ROWS_EXTRA'))
+    return errors.length === 1
+      ? first
+      : new SluiceError(
+          'ROWS_EXTRA',
+          `${errors.length} of ${tables} tables have rows that are not in the source; none of them was removed`,
+          { hint: 'run the command for each of these tables alone, with --confirm=TABLE to remove them' },
+        )
   const rowsAreThere = errors.every(({ code }) => code === 'OBJECTS_FAILED')
   const want = rowsAreThere ? ': only indexes or constraints are missing' : ''
   return new SluiceError(
@@ -127,10 +137,11 @@ function errorOfAll(errors: readonly SluiceError[], tables: number, first: Sluic
   )
 }
 
-/** Command that continues the copy: the same command, for some errors with one more option. */
+/** Command that continues the copy: the same command, for some errors with one more option. Confirms one table. */
 function continueCommand({ code, where }: SluiceError, commandLine: string): string {
   if (code === 'COUNTS_DIFFER') return `${commandLine} --again`
-  if (code === 'ROWS_EXTRA' && where !== undefined) return `${commandLine} --confirm=${shellQuote(where)}`
+  if (code === 'ROWS_EXTRA' && where !== undefined && !commandLine.includes(' --confirm'))
+    return `${commandLine} --confirm=${shellQuote(where)}`
   return commandLine
 }
 

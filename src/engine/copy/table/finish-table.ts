@@ -99,7 +99,7 @@ export async function finishTable(table: TableRun, context: TableContext, copyCo
     status: error === null ? open : 'failed',
     ms: Math.round(run.clock.ticks() - table.begun),
     copied: copyTally(tally, points, table, standing),
-    ...notesOf(context, states, table, [
+    ...notesOf(context, states, table, operation.deleteExtra === true, [
       ...more,
       ...(inspected?.notes ?? []),
       ...extraNotes(context, standing),
@@ -380,10 +380,11 @@ function notesOf(
   { plan, ring, owner }: TableContext,
   states: number,
   { again }: TableRun,
+  deletes: boolean,
   more: readonly string[],
 ): { readonly notes?: readonly string[] } {
   const notes: string[] = ring === null || ring.part === null ? [...more] : [ring.part, ...more]
-  if (again !== undefined) notes.push(...againNotes(again, plan, owner.runId))
+  if (again !== undefined) notes.push(...againNotes(again, plan, owner.runId, deletes))
   if (states > 1) {
     notes.push(
       `read from ${states} snapshots of the source: each chunk equals the source when it was read; if a program wrote meanwhile, the table as a whole equals no single snapshot`,
