@@ -53,6 +53,9 @@ describe.each(SYSTEMS)('a plain table of %s', (system) => {
     expect(late).toMatchObject({ code: 1 })
     expect(late.out + late.err).toContain('1 archived period has late rows in the table')
     expect(late.out + late.err).not.toContain('backup')
+    // Without a table all archives are read: the printed command names the table.
+    const all = await sluice('archive', 'verify')
+    expect(all.out + all.err).toMatch(/sluice archive plan --table \S*bookings .*shows what a run does with late rows/)
 
     await source.sql("UPDATE bookings SET v = 'changed' WHERE id = 5", 'DELETE FROM bookings WHERE id = 7')
     // The archive's rows, changed or deleted in the table or not, and the late ones.

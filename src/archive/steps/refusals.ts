@@ -35,6 +35,11 @@ export function runCommand(name: string, { label }: Named): string {
     .join(' ')
 }
 
+/** Command such as `sluice archive plan --table public.visits`. */
+export function planCommand(name: string): string {
+  return ['sluice', 'archive', 'plan', ...flagWord('--table', name)].map(shellQuote).join(' ')
+}
+
 /** Command that continues the drop of one partition. */
 export function dropCommand(name: string, partition: Named): string {
   return `${runCommand(name, partition)} --drop --confirm=${shellQuote(name)}`

@@ -1,6 +1,6 @@
 /** `archive verify`: reads a whole archive and compares it with its recorded proof, and with rows of the source. */
 import { findings, isUnread, type ArchiveFinding, type UnendedStep } from '../../steps/find-damage.ts'
-import { restoreCommand, runCommand } from '../../steps/refusals.ts'
+import { planCommand, restoreCommand, runCommand } from '../../steps/refusals.ts'
 import { readPartition, type ArchivedPartition, type ArchiveRecord } from '../../ledger/record.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/run/event.ts'
@@ -41,6 +41,8 @@ type Verified = {
   rows: bigint
   findings: number
   late: number
+  /** Command that shows what a run does with late rows of the first table that has any. */
+  latePlan: string | null
   /** Findings about rows of the database, late rows included: they are no damage of the archive. */
   inSource: number
   /** Command that shows what a restore does with rows of the first such finding other than late rows. */
@@ -64,7 +66,7 @@ export async function performArchiveVerify(operation: ArchiveVerifyOperation, ru
     records.map(({ record }) => record),
     operation.partitions,
   )
-  const counts = { checked: 0, files: 0, rows: 0n, findings: 0, late: 0, inSource: 0, compare: null }
+  const counts = { checked: 0, files: 0, rows: 0n, findings: 0, late: 0, latePlan: null, inSource: 0, compare: null }
   const verified: Verified = {
     ...counts,
     unread: null,
@@ -279,15 +281,14 @@ function damageError({ findings: all, inSource, hints }: Verified): SluiceError 
 }
 
 /** Error: no damage was found, but the database has other rows than expected. */
-function sourceError({ late, inSource, compare, checked }: Verified): SluiceError {
+function sourceError({ late, latePlan, inSource, compare, checked }: Verified): SluiceError {
   const [periods, partitions] = [late === 1 ? 'period has' : 'periods have', checked === 1 ? 'partition' : 'partitions']
   const message = late === inSource ? `${late} archived ${periods} late rows in the table` : differencesText(inSource)
-  const plan = 'sluice archive plan shows what a run does with late rows'
   return new SluiceError('PROOF_FAILED', message, {
     ...(checked === 0
       ? {}
       : { reason: `the ${checked} ${partitions} that were read are unchanged since they were proved` }),
-    hint: `nothing was changed; ${compare === null ? plan : `${compare} shows what a restore does with these rows`}`,
+    hint: `nothing was changed; ${compare === null ? `${latePlan ?? ''} shows what a run does with late rows` : `${compare} shows what a restore does with these rows`}`,
   })
 }
 
@@ -306,8 +307,10 @@ const SOURCE_FINDINGS: ReadonlySet<ArchiveFinding['finding']> = new Set<ArchiveF
 function countSource(verified: Verified, name: string, { finding, partition }: ArchiveFinding): void {
   if (!SOURCE_FINDINGS.has(finding)) return
   verified.inSource++
-  if (finding === 'late rows') verified.late++
-  else if (partition !== undefined) verified.compare ??= restoreCommand(name, { label: partition }, '--dry-run')
+  if (finding === 'late rows') {
+    verified.late++
+    verified.latePlan ??= planCommand(name)
+  } else if (partition !== undefined) verified.compare ??= restoreCommand(name, { label: partition }, '--dry-run')
 }
 
 const REPAIR_HINT =
