@@ -75,26 +75,36 @@ function printed(text: string): string {
 }
 
 /** Commands that print the texts of a folder, with the fewest options. */
-const PRINTED_BY: readonly (readonly [folder: string, line: string])[] = [
+const PRINTED_BY: readonly (readonly [folder: string, ...lines: readonly string[]])[] = [
+  ['partition/lifecycle/', 'sluice partition run --from "$SRC" --to "$TO" --table orders --by at'],
   ['partition/decommission/database/', 'sluice partition decommission --database --from "$SRC" --to "$TO"'],
   ['partition/decommission/', 'sluice partition decommission --from "$SRC" --to "$TO" --table orders'],
-  ['archive/', 'sluice archive run --from "$SRC" --to ./archive --table orders --by at'],
+  ['archive/operations/archive-verify/', 'sluice archive verify --from "$SRC"'],
+  ['archive/operations/archive-list/', 'sluice archive list --from "$SRC"'],
+  ['archive/operations/', 'sluice archive run --from "$SRC" --to ./archive --table orders --by at'],
+  ['archive/plan/', 'sluice archive run --from "$SRC" --to ./archive --table orders --by at'],
+  [
+    'archive/',
+    'sluice archive run --from "$SRC" --to ./archive --table orders --by at',
+    'sluice archive verify --from "$SRC"',
+  ],
 ]
 
-/** A command that may print the call: that of its folder, or else one on copies, one database or a catalog. */
-function runFor(call: WrittenCall, file: string): string {
+/** Commands that may print the call: that of its folder, or else those on copies, one database or a catalog. */
+function runsFor(call: WrittenCall, file: string): readonly string[] {
   const known = PRINTED_BY.find(([folder]) => file.startsWith(folder))
-  if (known !== undefined) return known[1]
+  if (known !== undefined) return known.slice(1)
   const { name, takes } = call.callable
-  if (['worker', 'workers', 'schedule'].includes(name) || call.flags.has('distributed')) return QUEUE
-  if (takes.get('to')?.completes === 'database' && name !== 'partition') return COPY
-  return takes.has('from') ? PERIODS : CATALOG
+  if (['worker', 'workers', 'schedule'].includes(name) || call.flags.has('distributed')) return [QUEUE]
+  if (takes.get('to')?.completes === 'database' && name !== 'partition') return [COPY, COPIES, PERIODS]
+  return takes.has('from') ? [PERIODS] : [CATALOG]
 }
 
 const QUEUE = 'sluice worker --connect "$QUEUE"'
 const COPY = 'sluice copy --from "$SRC" --to "$TO" --table orders'
 const CATALOG = 'sluice validate sales/orders --database-url "$CAT"'
-const PERIODS = 'sluice partition run --from "$SRC" --to "$TO" --table orders --by at'
+const COPIES = `sluice copy --from "$SRC" --to "$TO" --tables 'o*' 'p*'`
+const PERIODS = 'sluice partition run --from "$SRC" --table orders --by at'
 
 test(
   'a printed command is complete: the run adds its source and target, and the parser accepts it',
@@ -106,21 +116,23 @@ test(
       for (const call of callsIn(printed(text))) {
         seen += 1
         const alone = `sluice ${call.words.map(({ raw }) => raw).join(' ')}`
-        const whole = wholeCommands(runFor(call, file))(alone)
-        // A word of the sentence in place of an operand.
-        const prose = [
-          ...call.operands,
-          ...[...call.flags].flatMap(([name, values]) => (TEXTS.has(name) ? values : [])),
-        ]
-        for (const word of prose)
-          if (/^[a-z][a-z-]*$/.test(word?.raw ?? '')) wrong.push(`${file}:${line}: ${whole}: ${word?.raw}?`)
-        const argv = shellWords(whole, ENV)
-          .slice(1)
-          .map((word) => MEANS[word] ?? word)
-        await parseCommandLine(argv, ENV).catch((error: unknown) => {
-          const why = error instanceof Error ? error.message : String(error)
-          if (why !== BY_FILE) wrong.push(`${file}:${line}: ${whole}: ${why}`)
-        })
+        for (const run of runsFor(call, file)) {
+          const whole = wholeCommands(run, { from: ENV.SRC })(alone)
+          // A word of the sentence in place of an operand.
+          const prose = [
+            ...call.operands,
+            ...[...call.flags].flatMap(([name, values]) => (TEXTS.has(name) ? values : [])),
+          ]
+          for (const word of prose)
+            if (/^[a-z][a-z-]*$/.test(word?.raw ?? '')) wrong.push(`${file}:${line}: ${whole}: ${word?.raw}?`)
+          const argv = shellWords(whole, ENV)
+            .slice(1)
+            .map((word) => MEANS[word] ?? word)
+          await parseCommandLine(argv, ENV).catch((error: unknown) => {
+            const why = error instanceof Error ? error.message : String(error)
+            if (why !== BY_FILE) wrong.push(`${file}:${line}: ${whole}: ${why}`)
+          })
+        }
       }
     }
     expect(wrong).toEqual([])

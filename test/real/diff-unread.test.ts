@@ -65,3 +65,18 @@ it('no hint removes rows of the target that may be those that could not be read'
     expect(finished.error?.hint).toContain('are kept: they may be rows of the source that could not be read')
   }
 })
+
+it('of many unreadable rows only --limit are named, and all are counted', async () => {
+  const [source, target] = [await makePlace('sqlite', folder), await makePlace('sqlite', folder)]
+  await source.sql(
+    'CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)',
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60) INSERT INTO t SELECT i, 'v' || i FROM n",
+  )
+  expect((await perform(copyOf(source, target, 't'))).finished.exitCode).toBe(0)
+  await source.sql(`UPDATE t SET v = x'ff' WHERE id > 20`)
+  const { finished, events } = await perform(diffOf(source, target, { fix: false, deleteExtra: false }))
+  expect(finished.totals).toMatchObject({ rows: '60', errors: '40' })
+  const messages = events.flatMap((event) => (event.type === 'log' ? [event.message] : []))
+  expect(messages.filter((text) => text.includes('cannot be read, and is not compared'))).toHaveLength(10)
+  expect(messages).toContain('30 more rows that cannot be read are counted but not listed')
+})

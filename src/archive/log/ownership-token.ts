@@ -99,8 +99,8 @@ export function withTokenFeature(protocol: ProtocolAction): ProtocolAction {
 
 /** Command that adopts the archive. @param table the archived table as a command names it; null if unknown */
 export function adoptCommand(table: string | null): string {
-  const words = table === null ? '' : ` --table ${shellQuote(table)} --confirm=${shellQuote(table)}`
-  return `sluice archive adopt${words}`
+  const name = table === null ? 'TABLE' : shellQuote(table)
+  return `sluice archive adopt --table ${name} --confirm=${name}`
 }
 
 /** @param where label of the archive @param table see `adoptCommand` */
@@ -125,7 +125,7 @@ export function foreignFilesError(where: string, partition: string, paths: reado
     {
       where,
       reason: 'only files that this ledger has published can be removed from the archive',
-      hint: 'nothing was changed; find the program that added them, or use sluice archive adopt',
+      hint: 'nothing was changed; find the program that added them, or adopt the archive with sluice archive adopt --table TABLE',
     },
   )
 }

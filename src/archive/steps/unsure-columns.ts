@@ -99,7 +99,7 @@ function takenNameError(
   const [[now, then] = [], ...more] = taken.flatMap(({ column, of }) => of.map((one) => [column.name, one.name]))
   const back =
     now === undefined || then === undefined || more.length > 0 || gone.length > 1
-      ? 'give the columns their archived names again, run sluice archive run with --dropped for each missing column, then rename one after the other, and run sluice archive run --renamed OLD=NEW after each'
+      ? `give the columns their archived names again, run ${recordCommand(name, { renamed: [], dropped: [] })} with --dropped for each missing column, then rename one after the other, and run ${recordCommand(name, { renamed: ['OLD=NEW'], dropped: [] })} after each`
       : `rename ${now} to ${then}, run ${recordCommand(name, { renamed, dropped: [...dropped, now] })}, rename it back to ${now}, then run ${recordCommand(name, { renamed: [...renamed, `${then}=${now}`], dropped })}`
   return new SluiceError(
     'PLAN_CHANGED',

@@ -18,7 +18,6 @@ import { DiffProgress } from './progress.ts'
 import { divided, SEGMENT_ROWS, segments, type RangeSegment } from './segments.ts'
 import { noProcessed, type DifferenceProcessor } from './process-differences.ts'
 import type { DiffSides } from './sides.ts'
-import { reportUnreadRow } from './unread.ts'
 
 /** Limit of differences that are read again; others are counted without a second read. */
 const MAX_REREAD = 20_000
@@ -49,7 +48,7 @@ export async function diffPlain(
     if (what.kind === 'unread') {
       outcome.errors += 1n
       outcome.rows += 1n
-      reportUnreadRow({ sides, run }, what.row, what.error)
+      processor.reportUnread(what.row, what.error)
       return
     }
     if (what.kind === 'unexplained') {

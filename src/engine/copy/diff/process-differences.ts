@@ -59,6 +59,9 @@ export const noProcessed = (): ProcessedCounts => ({
   refused: [],
 })
 
+/** Limit of shown characters of an unreadable row. */
+const SHOWN = 200
+
 /** Stores, ledger and lease for reading differences again and repairing them. */
 export type RepairContext = {
   /** Opens read views of the source, in which rows are read again. */
@@ -99,6 +102,8 @@ export class DifferenceProcessor {
   /** Keys whose rows a repair of another key has replaced, before their own differences were processed. */
   readonly #replaced = new Set<string>()
   #unnamed = 0
+  /** Number of rows of the source that cannot be read. */
+  #unread = 0
   #notedPlans: Promise<void> | null = null
   /** Resolves when the last call of `process` has ended. Calls run one after the other. */
   #lastCall: Promise<void> = Promise.resolve()
@@ -111,14 +116,32 @@ export class DifferenceProcessor {
   }
 
   /**
-   * Emits how many differences were counted and not named. @param more number of differences that were not passed to
+   * Emits how many differences and unreadable rows were counted and not named. @param more number of differences that were not passed to
    * this processor
    */
   reportUnnamed(more: number): void {
-    const all = this.#unnamed + more
-    if (all === 0) return
-    const message = `${all} more differences are counted but not listed`
+    this.#reportMore('differences', this.#unnamed + more)
+    this.#reportMore('rows that cannot be read', this.#unread - this.request.limit)
+  }
+
+  #reportMore(what: string, count: number): void {
+    if (count <= 0) return
+    const message = `${count} more ${what} are counted but not listed`
     this.#run.emit({ type: 'log', level: 'note', table: this.#table, message })
+  }
+
+  /** Names a row of the source that cannot be compared. @param row texts that the system returned */
+  reportUnread(row: readonly (string | null)[], { message, hint }: SluiceError): void {
+    this.#unread++
+    if (this.#unread > this.request.limit) return
+    const shown = row.map((text) => text ?? 'NULL').join(', ')
+    this.#run.emit({
+      type: 'log',
+      level: 'error',
+      table: this.#table,
+      message: `a row of the source cannot be read, and is not compared: ${message} (${shown.slice(0, SHOWN)})`,
+      ...(hint === undefined ? {} : { hint }),
+    })
   }
 
   /**

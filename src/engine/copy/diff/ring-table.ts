@@ -22,7 +22,6 @@ import {
   type RepairContext,
 } from './process-differences.ts'
 import type { DiffSides } from './sides.ts'
-import { reportUnreadRow } from './unread.ts'
 import { findExtra } from './extra.ts'
 import { trackDiff, type DiffRange, type DiffRecord } from './tracked.ts'
 import type { DiffOperation } from '../operations/diff/declaration.ts'
@@ -122,7 +121,7 @@ async function diffRange(
     },
     unread: (row, why) => {
       if (part !== null) part.isUnclear = true
-      reportUnreadRow(table, row, why)
+      table.processor.reportUnread(row, why)
     },
     compared: (rows) => progress.compared(BigInt(rows)),
   })
