@@ -264,6 +264,14 @@ describe.each(SIZES)('screens at %i×%i', (columns, rows) => {
   })
 })
 
+it('shows whole figures of a comparison in 60 columns', async () => {
+  const app = start({ columns: 60, rows: 20 })
+  await app.until('213')
+  await app.press(['c'], 'SQL wins 8')
+  await app.settled()
+  expectGolden('compare-60x20', app.screen())
+})
+
 it('reports a terminal that is too small, where keys do nothing', async () => {
   const app = start({ columns: 32, rows: 8 })
   await app.until('Too small for sluice: 32×8.')

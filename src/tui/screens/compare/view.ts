@@ -43,11 +43,18 @@ function verdict(q: QuestionEvent, state: State): string {
   return `${who} ${factor >= 10 ? shownCount(Math.round(factor)) : factor.toFixed(1)}×`
 }
 
+/** Cells of the title, and of each side of the bars. Figures come before the title in a narrow terminal. */
+function columnCells(cells: number): { readonly name: number; readonly half: number } {
+  const name = cells >= 160 ? 32 : cells >= 100 ? 28 : Math.min(26, Math.max(10, cells - 48))
+  return { name, half: Math.floor((cells - 3 - name - 1 - RIGHT) / 2) }
+}
+
+/** Cells of the verdict. */
+const RIGHT = 17
+
 function questionLine(q: QuestionEvent, all: readonly number[], state: State, here: boolean, cells: number): Line {
   const marks = marksOf(state.ascii)
-  const name = cells >= 160 ? 32 : cells >= 100 ? 28 : 26
-  const right = 17
-  const half = Math.floor((cells - 3 - name - 1 - right) / 2)
+  const { name, half } = columnCells(cells)
   const longest = Math.max(2, half - 10)
   const a = figure(q.files, state)
   const b = figure(q.sql, state)
@@ -59,15 +66,14 @@ function questionLine(q: QuestionEvent, all: readonly number[], state: State, he
     span(padStart(left, half)),
     span(marks.middle, 'muted'),
     span(padEnd(rightBar, half)),
-    span(padStart(verdict(q, state), right - 4)),
+    span(padStart(verdict(q, state), RIGHT - 4)),
     q.same ? span(` ${marks.same}`, 'ok') : span(` ${marks.differs}`, 'bad'),
   ]
 }
 
 function headLine(state: State, cells: number): Line {
   const marks = marksOf(state.ascii)
-  const name = cells >= 160 ? 32 : cells >= 100 ? 28 : 26
-  const half = Math.floor((cells - 3 - name - 1 - 17) / 2)
+  const { name, half } = columnCells(cells)
   return line(
     `   ${padEnd('QUESTION', name)}${padStart('FILES', half - 1)} ${marks.middle === '│' ? ' ' : ' '}${padEnd('SQL', half)}${'FASTER'.padStart(13)}`,
     'strong',
@@ -76,7 +82,7 @@ function headLine(state: State, cells: number): Line {
 
 function sideBySide(label: string, left: string, right: string, cells: number): Line {
   const half = Math.floor((cells - 10) / 2)
-  return [span(`   ${label.padEnd(9)}`, 'muted'), span(padEnd(left, half)), span(right)]
+  return [span(`   ${label.padEnd(9)}`, 'muted'), span(padEnd(cutEnd(left, half - 1), half)), span(right)]
 }
 
 function readText(side: AnswerTiming): string {
@@ -101,7 +107,8 @@ function askedText(side: AnswerTiming): string {
 }
 
 function detailLines(q: QuestionEvent, catalog: string, lake: string | null, cells: number): Line[] {
-  const p = (side: AnswerTiming): string => `p50 ${took(side.p50Ms)}   p95 ${took(side.p95Ms)}`
+  const gap = cells < 72 ? ' ' : '   '
+  const p = (side: AnswerTiming): string => `p50 ${took(side.p50Ms)}${gap}p95 ${took(side.p95Ms)}`
   return [
     rule(clean(q.title), cells),
     sideBySide('', `FILES  ${clean(lake ?? '')}`, `SQL  ${clean(catalog)}`, cells),
