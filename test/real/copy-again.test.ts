@@ -148,6 +148,16 @@ test('more than 1000 rows are counted, and removed only if their table is named'
   expect(await target.rows('SELECT COUNT(*) FROM t')).toEqual([['1101']])
 })
 
+test('progress counts a row once, although chunks with surplus rows are read again for their removal', async () => {
+  const { source, target, copy } = await copied(1500)
+  await source.sql('DELETE FROM t WHERE id % 3 = 0')
+  const removed = await perform({ ...copy, again: true, deleteExtra: true })
+  expect(removed.finished).toMatchObject({ exitCode: 0, totals: { removed: '500', extra: '0' } })
+  expect(all(removed, 'chunk.done').reduce((sum, { read }) => sum + Number(read), 0)).toBe(1000)
+  expect(JSON.stringify(removed.events)).toContain('removing 500 rows not in the source')
+  expect(await rowsOf(target)).toEqual(await rowsOf(source))
+})
+
 test('more than 1000 rows of each of two tables: the next command confirms the first of them', async () => {
   const { source, target } = await copied(100)
   await source.sql(

@@ -144,11 +144,15 @@ class TableComparison {
    * both runs.
    */
   async #adopt(): Promise<void> {
-    const { database, owner, key, plan, name, emit } = this.#context
+    const { database, owner, key, plan } = this.#context
     const adopted = await withRetries(() => adoptRepairs(database, owner.runId, key, plan), this.#context, this.#stop)
     if (adopted === null) return
-    const message = `continues run ${adopted.runId}, which had recorded ${rowCountText(adopted.rows)}: sluice diff --undo ${owner.runId} reverts the repairs of both runs`
-    emit({ type: 'log', level: 'note', table: name, message })
+    const undo = `sluice diff --undo ${owner.runId} reverts the repairs of both runs`
+    this.#note(`continues run ${adopted.runId}, which had recorded ${rowCountText(adopted.rows)}: ${undo}`)
+  }
+
+  #note(message: string): void {
+    this.#context.emit({ type: 'log', level: 'note', table: this.#context.name, message })
   }
 
   #newProcessor(deleteExtra: boolean): DifferenceProcessor {
@@ -184,7 +188,9 @@ class TableComparison {
   }
 
   async #chunk(chunk: StoredChunk, worker: number, processor: DifferenceProcessor, deletes: boolean): Promise<void> {
-    const { emit, name, plan, throttle, signal } = this.#context
+    const { name, plan, throttle, signal } = this.#context
+    // The second comparison of a chunk, which removes rows, is no further progress.
+    const emit = deletes ? (): void => undefined : this.#context.emit
     const { clock } = this.#copyContext.run
     const begun = clock.ticks()
     const no = String(chunk.no)
@@ -299,11 +305,9 @@ class TableComparison {
 
   /** Searches for target rows outside of all chunks, and removes them if `deletes`. @returns number of rows left */
   async #surplusChunks(processor: DifferenceProcessor, deletes: boolean): Promise<bigint> {
-    const { plan, ring, ledger, emit, name } = this.#context
+    const { plan, ring, ledger } = this.#context
     if (ring !== null && ring.part !== null) {
-      const message =
-        'surplus rows are searched in the compared ranges only, because the command names a part of the ring'
-      emit({ type: 'log', level: 'note', table: name, message })
+      this.#note('surplus rows are searched in the compared ranges only, because the command names a part of the ring')
       return 0n
     }
     if (!plan.sortsAlike) return await this.#findExtra(processor, deletes)
@@ -320,9 +324,8 @@ class TableComparison {
 
   /** Searches the source for every row of the target, where key ranges of the two sides do not correspond. */
   async #findExtra(processor: DifferenceProcessor, deletes: boolean): Promise<bigint> {
-    const { store, signal, emit, name } = this.#context
-    const message = 'surplus rows are searched: each target row is looked up in the source'
-    emit({ type: 'log', level: 'note', table: name, message })
+    const { store, signal } = this.#context
+    this.#note('surplus rows are searched: each target row is looked up in the source')
     let extra = 0n
     const body = async (source: SourceView): Promise<null> => {
       extra = 0n
@@ -348,12 +351,10 @@ class TableComparison {
     const all = this.#extraRows()
     if (operation.deleteExtra !== true || all === 0n) return
     const error = unconfirmedError(all, this.#context.plan, operation.confirm)
-    if (error !== null) {
-      this.#table.error ??= error
-      return
-    }
+    if (error !== null) return void (this.#table.error ??= error)
     const settler = this.#newProcessor(true)
     await this.#sides.closeTarget()
+    this.#note(`removing ${rowCountText(all)} not in the source`)
     await this.#compareChunks(this.#withExtra(), (chunk, worker) => this.#chunk(chunk, worker, settler, true))
     if (!this.#isOver() && this.#surplus > 0n) this.#surplus = await this.#surplusChunks(settler, true)
     settler.reportUnnamed(0)
