@@ -65,7 +65,11 @@ export function plannedAction(
       return candidate?.native == null
         ? {
             status: 'done',
-            ...(known.state === 'EXPIRED' ? { note: 'it has expired, and is not archived again' } : {}),
+            ...(known.state === 'EXPIRED'
+              ? {
+                  note: 'it has expired, and is not archived again: late rows stay in the table until a user deletes them',
+                }
+              : {}),
           }
         : { status: 'blocked', note: 'it was archived, and another table has since taken its place' }
     case 'DETACHED':
