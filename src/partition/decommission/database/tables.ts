@@ -124,7 +124,7 @@ async function ofTable(table: ContainedTable, options: DatabaseTablesOptions): P
     const first =
       sides === null
         ? 'copy it'
-        : `sluice diff${renamed} --table ${shellQuote(object)} shows what the target lacks, sluice diff --fix${renamed} --table ${shellQuote(object)} copies it, and sluice copy --restart${renamed} --table ${shellQuote(object)} is needed if its table was replaced or dropped`
+        : `sluice diff${renamed} --table ${shellQuote(object)} shows what the target lacks; if all rows of the old database are right, sluice diff --fix${renamed} --table ${shellQuote(object)} writes them over those of the new one, also over rows written there since the move; sluice copy --restart${renamed} --table ${shellQuote(object)} is needed if its table was replaced or dropped`
     const hint = `${first}, or add --leave ${shellQuote(object)} if its rows are no longer needed`
     return { finding: { verdict: 'refused', about: 'table', object, detail: what, hint }, kept: null }
   }

@@ -26,7 +26,7 @@ export async function replicaFindings(session: CopySession): Promise<readonly Pl
       about: 'role',
       object: me,
       detail:
-        'it may not set session_replication_role: the stream refuses the new table once it has foreign keys or triggers, and a cutover within one database is refused',
+        'it may not set session_replication_role on the server of the new table: the stream refuses that table once it has foreign keys or triggers, and a cutover within one database is refused; after a cutover to another database, the stream back needs the right on the old server, too',
       hint: `GRANT SET ON PARAMETER session_replication_role TO ${quoteName(me)} (15 and newer), or connect as a superuser`,
     },
   ]
