@@ -39,7 +39,7 @@ export class PlainSteering implements Steered {
     }
     const can = `${least === null ? '' : 'rate, '}${this.#canPause ? 'pause, resume and stop' : 'stop'}`
     throw new SluiceError('BAD_FLAG', `this run does not accept ${WORDS[request.act]} from another program`, {
-      hint: `it accepts ${can}`,
+      hint: `it accepts ${can}; a copy or a stream accepts more once its tables have begun`,
     })
   }
 
