@@ -131,27 +131,33 @@ async function lateNeighbours(
   { table, where }: RowsPlace,
   reader: LogStore,
 ): Promise<readonly ArchiveFinding[]> {
-  await using view = await store.source(signal)
-  const { rows } = await view.extent(table, where, true)
-  let late: KeyDifferences['late'] | null = null
+  let found: KeyDifferences | null = null
   const parts = [partition, ...archivedNeighbours(partition, record)]
   try {
-    const found = await keyDifferences({ store, table, signal }, record, parts, reader, { values: false, where })
-    late = found?.late ?? null
+    found = await keyDifferences({ store, table, signal }, record, parts, reader, { values: false, where })
   } catch (thrown) {
     throwIfAborted(signal)
     if (!(thrown instanceof SluiceError)) throw thrown
   }
-  const finding = (many: bigint, what: string): ArchiveFinding => ({
-    finding: 'late rows',
-    partition: partition.label,
-    detail: `${countText(many, 'row')} in ${tableText(table.table)}, the default partition, ${what}`,
-  })
-  if (late === null) return rows === 0n ? [] : [finding(rows, 'not compared by key')]
-  const doubled = rows - late.rows
+  const finding = (many: bigint, what: string): readonly ArchiveFinding[] =>
+    many === 0n
+      ? []
+      : [
+          {
+            finding: 'late rows',
+            partition: partition.label,
+            detail: `${countText(many, 'row')} in ${tableText(table.table)}, the default partition, ${what}`,
+          },
+        ]
+  if (found === null) {
+    await using view = await store.source(signal)
+    const { rows } = await view.extent(table, where, true)
+    return finding(rows, 'not compared by key')
+  }
+  const { late, both } = found
   return [
-    ...(late.rows === 0n ? [] : [finding(late.rows, `but not in the archive: ${late.keys.join('; ')}`)]),
-    ...(doubled > 0n ? [finding(doubled, 'with keys of archived rows')] : []),
+    ...finding(late.rows, `but not in the archive: ${late.keys.join('; ')}`),
+    ...finding(both.rows, 'with keys of archived rows'),
   ]
 }
 
