@@ -150,10 +150,13 @@ function endedAs(
   }
 }
 
-/** Removes the resume command if it equals the run's own command, and this command was refused as invalid usage. */
+/** Removes the resume command if it equals the run's own command, and this command would be refused again. */
 function withoutItself(ended: RunFinished, { commandLine }: RunOptions): RunFinished {
   const { resumeCommand, ...rest } = ended
-  const isRefused = ended.exitCode === EXIT_OF_KIND.usage || ended.exitCode === EXIT_OF_KIND.unsupported
+  const isRefused =
+    ended.exitCode === EXIT_OF_KIND.usage ||
+    ended.exitCode === EXIT_OF_KIND.unsupported ||
+    ended.error?.code === 'PLAN_CHANGED'
   return isRefused && resumeCommand === commandLine ? rest : ended
 }
 

@@ -17,7 +17,7 @@ const MOST_MAPS = 3
 
 const EXISTING: Readonly<Record<string, string>> = {
   upsert: 'rows of equal key are overwritten',
-  'replace-range': 'rows in the range of a chunk are removed before it is written',
+  'replace-range': 'all rows of the target are removed, those in the range of a chunk before it is written',
   append: 'rows are added to the existing ones',
 }
 

@@ -144,6 +144,21 @@ test.each([
   expect(await target.rows('SELECT name FROM t WHERE id IN (150, -5) ORDER BY id DESC')).toEqual(expected)
 })
 
+test('replace-range removes all rows of the target, and is refused with a condition', async () => {
+  const [from, to] = [await makePlace('sqlite', folder), await makePlace('sqlite', folder)]
+  await from.sql('CREATE TABLE r (id INTEGER PRIMARY KEY, v TEXT)', "INSERT INTO r VALUES (100, 'x'), (200, 'x')")
+  await to.sql(
+    'CREATE TABLE r (id INTEGER PRIMARY KEY, v TEXT)',
+    "INSERT INTO r VALUES (1, 'y'), (150, 'y'), (999, 'y')",
+  )
+  const replaced = copyOf(from, to, 'r', { onExisting: 'replace-range' })
+  const refused = await perform({ ...replaced, where: 'id < 150' })
+  expect(refused.finished).toMatchObject({ exitCode: 2, error: { code: 'BAD_FLAG' } })
+  expect(await to.rows('SELECT count(*) FROM r')).toEqual([['3']])
+  expect((await perform(replaced)).finished.exitCode).toBe(0)
+  expect(await to.rows('SELECT id FROM r ORDER BY id')).toEqual([['100'], ['200']])
+})
+
 test('append adds rows; existing ones must have the same values', async () => {
   await target.sql(
     'CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT, n INTEGER)',
@@ -171,6 +186,8 @@ test('a plan with the hash format of a newer sluice is refused by name', async (
     exitCode: 5,
     error: { code: 'PLAN_CHANGED', reason: 'a newer sluice made that plan' },
   })
+  // The same command would be refused again.
+  expect(refused.finished.resumeCommand).toBeUndefined()
   await target.sql('UPDATE migration_plans SET plan_hash = substr(plan_hash, 3)')
   const known = await perform(copy())
   expect(known.finished).toMatchObject({ exitCode: 0 })

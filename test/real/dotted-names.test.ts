@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseCommandLine } from '../../src/cli/parse/parse.ts'
-import { quotedTable, tableText } from '../../src/model/copy/column-type.ts'
+import { isCalled, quotedTable, tableText } from '../../src/model/copy/column-type.ts'
+import { isNamed } from '../../src/partition/decommission/old-table-switch.ts'
 import { makePlace, missing, perform, type Place, type Ran } from '../support/copy-systems.ts'
 
 const [IN_NAME, IN_SCHEMA] = ['s."x.t"', '"s.x".t'] as const
@@ -42,6 +43,16 @@ test.each([
   ['"a.b"."c"".d"', '"a.b".c".d'],
 ])('the text of %s is %s', (sql, text) => {
   expect(tableText(quotedTable(sql) ?? { name: '' })).toBe(text)
+})
+
+test('a name in double quotes means the table, with and without its schema', () => {
+  const table = { schema: "o'dd S", name: 'Ereig.nisse' }
+  for (const name of [tableText(table), `"o'dd S"."Ereig.nisse"`, '"Ereig.nisse"', 'Ereig.nisse'])
+    expect(isCalled(table, name), name).toBe(true)
+  expect(isCalled(table, '"nisse"')).toBe(false)
+  expect(isNamed(tableText({ schema: 'public', name: 'bookings' }), '"public"."bookings"')).toBe(true)
+  expect(isNamed(tableText({ schema: 'public', name: 'bookings' }), '"bookings"')).toBe(true)
+  expect(isNamed(tableText({ schema: 'public', name: 'bookings' }), '"other"."bookings"')).toBe(false)
 })
 
 describe.each(['postgresql', 'duckdb'] as const)('%s', { timeout: 90_000 }, (system) => {

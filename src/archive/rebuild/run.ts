@@ -156,6 +156,7 @@ async function comparedWith(
   const all = await comparedLabels(context, labels, { state, said, natives, late: lateRows(context, said.present) })
   const calendar = recordCalendar(said.present)
   const accept = requests.accept.map((text) => labelNamed(calendar, text, labels))
+  const differing: string[] = []
   for (const label of labels) {
     const { finding, partition, gone, ...seen } = all.get(label) ?? NOTHING
     const isAccepted = partition !== null && accept.includes(label)
@@ -163,6 +164,7 @@ async function comparedWith(
     findings += finding.length
     if (finding.length > 0 && !isAccepted) {
       standing += finding.length
+      if (partition !== null) differing.push(`${label} is ${partition.state}`)
       continue
     }
     if (partition === null) {
@@ -176,7 +178,7 @@ async function comparedWith(
     compared += seen.compared
     report(name, archive, said.present, noted, run)
   }
-  if (standing > 0) throw differs(name, standing)
+  if (standing > 0) throw differs(name, standing, differing)
   return { partitions, findings, compared }
 }
 
@@ -296,9 +298,11 @@ function reportLost(
   emit({ type: 'log', level: 'warn', table, message })
 }
 
-function differs(name: string, standing: number): SluiceError {
+/** @param differing texts with the label and state of each partition that can be accepted */
+function differs(name: string, standing: number, differing: readonly string[]): SluiceError {
   const what = standing === 1 ? '1 difference is' : `${standing} differences are`
   return new SluiceError('PROOF_FAILED', `the archive of ${name} cannot be adopted: ${what} not accepted`, {
-    hint: 'nothing was changed; to see the state of each partition, add --dry-run; to adopt a partition whose rows differ, add --accept-difference LABEL: for PUBLISHED and RESTORED, the rows of the table are then valid; for DETACHED and DROPPED, those of the archive',
+    ...(differing.length === 0 ? {} : { reason: differing.join(', ') }),
+    hint: 'nothing was changed; to adopt a partition whose rows differ, add --accept-difference LABEL: for PUBLISHED and RESTORED, the rows of the table are then valid; for DETACHED and DROPPED, those of the archive',
   })
 }

@@ -252,9 +252,16 @@ export function namedParts(text: string): readonly [schema: string, name: string
   return [text.slice(0, Math.max(dot, 0)), text.slice(dot + 1)]
 }
 
-/** True if `name` is the table's name, with or without its schema. */
+/** A user's text for a table as messages print it: without the double quotes of SQL. */
+export function plainName(text: string): string {
+  const quoted = quotedTable(text)
+  return quoted === null ? text : tableText(quoted)
+}
+
+/** True if `name` is the table's name, with or without its schema, and with or without the double quotes of SQL. */
 export function isCalled(table: TableName, name: string): boolean {
-  return [table.name, tableText(table), tableTextBefore(table)].includes(name)
+  const texts = [table.name, tableText(table), tableTextBefore(table)]
+  return texts.includes(name) || texts.includes(plainName(name))
 }
 
 /** `floatKey` of a table without a key. @param keys columns of its unique indexes */

@@ -1,5 +1,5 @@
 /** The cutover that left an old table. */
-import { tableText } from '../../model/copy/column-type.ts'
+import { plainName, tableText } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
 import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
@@ -91,7 +91,8 @@ export function knowsOldTable(name: string): (database: LedgerDatabase) => Promi
     )
 }
 
-/** True if a user means the table `name` by the name `asked`, which may lack the schema. */
+/** True if a user means the table `name` by the name `asked`, which may lack the schema, or be quoted as in SQL. */
 export function isNamed(name: string, asked: string): boolean {
-  return name === asked || name.endsWith(`.${asked}`)
+  const text = plainName(asked)
+  return name === text || name.endsWith(`.${text}`)
 }

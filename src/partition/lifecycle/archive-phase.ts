@@ -83,9 +83,7 @@ export async function archivePhase(inspected: InspectedTable): Promise<Phase> {
   const left =
     onTheirWay.length === 0
       ? {}
-      : blocks([
-          `a run ended before these partitions were finished: ${labelsText(onTheirWay.map(({ label }) => label))}`,
-        ])
+      : blocks([`these partitions are not finished: ${labelsText(onTheirWay.map(({ label }) => label))}`])
   return { ...reported, state: 'due', ...left, ...next }
 }
 

@@ -144,7 +144,7 @@ function databaseRetirementPhase(
   }
   const closed = `${table} of the database that was closed receives no writes`
   if (!isNamed) return { ...kept, state: 'done', detail: `${reported}; ${closed}`, also: [command] }
-  const detail = `${reported}; ${closed}; the next command shows whether that database can be retired`
+  const detail = `${reported}; ${closed}; the next command closes that database if all of it has moved, and with --dry-run shows what has not`
   return { ...kept, state: 'due', detail, next: command }
 }
 

@@ -1,4 +1,5 @@
 /** `archive plan` and `archive run`: move old partitions to a Delta table, prove them, and drop them at the source. */
+import { plainName } from '../../../model/copy/column-type.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { whilePaused } from '../../../engine/run/pause.ts'
@@ -28,7 +29,7 @@ export async function archive(operation: ArchiveOperation, run: ArchiveRun): Pro
 }
 
 function refuseUnconfirmed({ drop, confirm, tables, dryRun }: ArchiveOperation): void {
-  if (drop && !dryRun && (tables.length !== 1 || confirm !== tables[0])) {
+  if (drop && !dryRun && (tables.length !== 1 || plainName(confirm ?? '') !== plainName(tables[0] ?? ''))) {
     const name = shellQuote(tables[0] ?? '')
     throw new SluiceError(
       'MISSING_CONFIRM',

@@ -125,6 +125,13 @@ function refuseGiven(
 ): void {
   refuseViews(from, to, given, found)
   if (options.where !== undefined) refuseCondition(from, options.where)
+  if (options.where !== undefined && options.onExisting === 'replace-range') {
+    throw new SluiceError('BAD_FLAG', '--on-existing replace-range is refused with --where', {
+      where: to.label,
+      reason: 'rows of the target that do not fit the condition would be removed, too',
+      hint: 'give --on-existing upsert, or copy the whole table',
+    })
+  }
   if (options.decimal !== undefined && to.can.decimals !== 'declared') {
     throw new SluiceError('BAD_FLAG', '--decimal cannot be used with this target', {
       where: to.label,

@@ -164,7 +164,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
         fallback: 'refuse',
         config: 'shown',
         describe:
-          'if the target already has rows: refuse, overwrite rows with an equal key (upsert), remove the rows in the range of each chunk before it is written, or append',
+          'if the target already has rows: refuse, overwrite rows with an equal key (upsert), remove all rows, those in the range of each chunk before it is written (replace-range), or append',
       },
       {
         name: 'accept-lossy',

@@ -1,5 +1,5 @@
 /** How a cutover ends or is refused, within one database and between two. */
-import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
+import { isCalled, tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import { dec } from '../../../../model/run/event.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { LedgerDatabase } from '../../../../model/run/ledger-port.ts'
@@ -61,7 +61,7 @@ export function requireConfirmed(operation: CutoverOperation, table: TableName, 
 
 /** @param table the table that the cutover closes */
 export function isConfirmed({ confirm }: CutoverOperation, table: TableName): boolean {
-  return confirm === tableText(table) || confirm === table.name
+  return confirm !== undefined && isCalled(table, confirm)
 }
 
 /** Command for the opposite direction; without the URLs, which the run adds. */

@@ -67,7 +67,7 @@ function withoutTime({ column }: About, { notNull, primary, type }: PlannedTable
   return {
     ...one,
     verdict: 'changes',
-    detail: `${type}, which may be NULL: past rows without a value are not allowed, and new ones are refused ${primary ? 'from the check on, since it becomes a part of the primary key' : 'between the check and the switch; after it such rows go to the default partition'}`,
+    detail: `${type}, which may be NULL: past rows without a value are not allowed, and new ones are refused ${primary ? 'from the check on, since it becomes a part of the primary key; it stays NOT NULL after a --revert, until ALTER TABLE … DROP NOT NULL' : 'between the check and the switch; after it such rows go to the default partition'}`,
   }
 }
 
