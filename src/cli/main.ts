@@ -321,12 +321,12 @@ async function attach(
   const socketPath = (runId: string): string => controlSocketPath(runId, env)
   const joined = await joinRequestedRun({ run, env, socketPath })
   const { runId } = joined.about
-  if (mode !== 'tui') return await watchRun(session, joined, context.signals)
+  if (mode !== 'tui') return await watchRun(session, joined, context)
   await session.close()
   const { showJoined } = await import('./open.ts')
   const face = { ...(await uiOptionsOf(globals, context)), transcript: transcriptOptions(globals, []) }
   const ended = await showJoined(joined, globals.quit, face, context)
-  if (ended.isStillRunning) context.stderr.write(`sluice: ${continuesText(runId)}\n`)
+  if (ended.isStillRunning) context.stderr.write(`sluice: ${continuesText(runId, context.program)}\n`)
   return ended.exitCode
 }
 

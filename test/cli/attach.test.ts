@@ -83,7 +83,7 @@ async function begun(name: string): Promise<string> {
   const started = sluice(...copyTo(name))
   expect(await started.code, started.out()).toBe(0)
   const run = /^run (\d+) continues in the background$/m.exec(started.out())?.[1] ?? ''
-  expect(started.out()).toContain(`sluice attach ${run}`)
+  expect(started.out()).toMatch(new RegExp(`\\S.* attach ${run}`))
   return run
 }
 
@@ -130,12 +130,12 @@ it('when a run is killed, its viewer reports the interruption and the command to
   await expect.poll(() => left.out(), { timeout: 20_000 }).toContain('plan')
   left.child.kill('SIGINT')
   expect(await left.code).toBe(130)
-  expect(left.out()).toContain(`run ${run} continues; to watch it again: sluice attach ${run}`)
+  expect(left.out()).toMatch(new RegExp(`run ${run} continues; to watch it again: \\S.* attach ${run}`))
   const shown = terminalOf('attach', run)
   await shown.until('orders')
   shown.type('q')
   await shown.ended
-  expect(shown.raw()).toContain(`run ${run} continues; to watch it again: sluice attach ${run}`)
+  expect(shown.raw()).toMatch(new RegExp(`run ${run} continues; to watch it again: \\S.* attach ${run}`))
   const joined = await joinRun(run, env)
   joined.leave()
   process.kill(joined.about.pid, 'SIGKILL')

@@ -405,6 +405,11 @@ test('columns, names and conditions are applied', async () => {
   ])
 })
 
+test('a renamed column has the place of its source column in the created table', async () => {
+  expect((await perform(copy({ rename: { name: 'title' }, toTable: 'v' }))).finished.exitCode).toBe(0)
+  expect(await target.rows("SELECT name FROM pragma_table_info('v')")).toEqual([['id'], ['title'], ['n']])
+})
+
 test('a dry run reports everything and changes nothing', async () => {
   const { finished, events } = await perform(copy({ dryRun: true }))
   expect(finished.exitCode).toBe(0)

@@ -36,7 +36,7 @@ export function programWords({ env, script, cwd }: ProgramContext): string {
 }
 
 /** Replaces `sluice` in `text` by the actual call, wherever a command, flag or path follows. */
-export function withProgram(text: string, program: string): string {
+export function withProgram(text: string, program = 'sluice'): string {
   return program === 'sluice' ? text : text.replaceAll(NAME_IN_COMMAND, (_called, before: string) => before + program)
 }
 

@@ -104,7 +104,7 @@ export function textFrontend(output: Output, options: TextOptions): Frontend {
   }
   const report = (block: Block): void => {
     if (!wanted(block)) return
-    const text = guard(withProgram(options.redact(blockText(block, paint)), options.program ?? 'sluice'))
+    const text = guard(withProgram(options.redact(blockText(block, paint)), options.program))
     const grouped = options.github && block.table !== undefined && block.details.length > 0
     output.talk(grouped ? `::group::${text.replace(/\n|$/, '\n')}\n::endgroup::\n` : `${text}\n`)
   }

@@ -21,6 +21,7 @@ import { ownMark } from '../../shared/process-mark.ts'
 import { stateFolder } from '../../shared/state-folder.ts'
 import { exclusive } from '../parse/arguments.ts'
 import { splitAtEnd } from '../parse/globals.ts'
+import { withProgram } from '../output/program-name.ts'
 import type { CliContext } from '../ports.ts'
 import type { CliSession } from '../session.ts'
 
@@ -53,7 +54,7 @@ export async function runInBackground(
   line: string,
   json: boolean,
   session: CliSession,
-  { env, clock }: CliContext,
+  { env, clock, program }: CliContext,
 ): Promise<number> {
   const folder = logFolder(env)
   const log = path.join(folder, `starting-${ownMark()}-${Math.floor(clock.now())}.log`)
@@ -80,7 +81,7 @@ export async function runInBackground(
   const kept = path.join(folder, `run-${begun.run}.log`)
   renameSync(log, kept)
   forgetOldLogs(folder)
-  report(session, begun.run, kept, json)
+  report(session, begun.run, kept, json ? null : (program ?? 'sluice'))
   return 0
 }
 
@@ -165,11 +166,12 @@ async function beginningOf(child: ChildProcess, order: BackgroundOrder): Promise
   return begun
 }
 
-function report(session: CliSession, run: string, log: string, json: boolean): void {
+/** @param program how hints call the program; null for JSON */
+function report(session: CliSession, run: string, log: string, program: string | null): void {
   const attach = `sluice attach ${run}`
-  if (!json) {
+  if (program !== null) {
     session.output.data(
-      `run ${run} continues in the background\n     look     ${attach}\n     log      ${shellQuote(log)}\n`,
+      `run ${run} continues in the background\n     look     ${withProgram(attach, program)}\n     log      ${shellQuote(log)}\n`,
     )
     return
   }

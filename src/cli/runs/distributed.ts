@@ -13,6 +13,7 @@ import type { ControlRequest, Setting } from './ctl.ts'
 import type { Globals } from '../parse/globals.ts'
 import { toolVersion } from '../version.ts'
 import { commandLine } from '../parse/command-line.ts'
+import { withProgram } from '../output/program-name.ts'
 import type { CliContext } from '../ports.ts'
 import type { DistributedOptions } from '../flags/queue-choice.ts'
 import { actorName, type CliSession } from '../session.ts'
@@ -49,7 +50,7 @@ export async function runDistributed(
   options: DistributedOptions,
   { json, behind: queueFlags }: { readonly json: boolean; readonly behind: string },
   session: CliSession,
-  { env, clock, loadEngine }: CliContext,
+  { env, clock, loadEngine, program }: CliContext,
 ): Promise<number> {
   const engine = await loadEngine()
   const { connect, queue, slots, stores } = options
@@ -76,14 +77,13 @@ export async function runDistributed(
     session.emit({ type: 'row', values: [runId, begun.slots, workers, label, ...inspections] })
     return 0
   }
-  const [look = '', steer = ''] = inspections
+  const [look = '', steer = ''] = inspections.map((command) => withProgram(command, program))
   const count = `${countText(begun.slots, 'task')}${begun.onCall === 0 ? '' : `, ${begun.onCall} on call`}`
   session.output.data(`run ${runId} is queued: ${count} in ${label}\n     look     ${look}\n     steer    ${steer}\n`)
   if (workers === 0) {
     const from = queue === null ? '' : ` --queues ${queue}`
-    session.output.talk(
-      `sluice: no worker of this version takes runs from this queue now: start one with sluice worker${queueFlags}${from}\n`,
-    )
+    const worker = withProgram(`sluice worker${queueFlags}${from}`, program)
+    session.output.talk(`sluice: no worker of this version takes runs from this queue now: start one with ${worker}\n`)
   }
   return 0
 }

@@ -7,6 +7,7 @@ import { isoTime } from '../../shared/clock.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import { controlRun } from './ctl.ts'
 import { endHere } from './runs-here.ts'
+import { withProgram } from '../output/program-name.ts'
 import type { CliContext } from '../ports.ts'
 import type { CliSession } from '../session.ts'
 import { EXIT_OF_SIGNAL, type Signal } from '../signals.ts'
@@ -78,16 +79,20 @@ async function liveRuns(socketPath: (runId: string) => string): Promise<readonly
 
 const shown = ({ run, command }: ActiveRun): string => `${run} ${command ?? 'does not answer'}`
 
-/** Message after the user has left a run, which continues. */
-export function continuesText(runId: string): string {
-  return `run ${runId} continues; to watch it again: sluice attach ${runId}`
+/** Message after the user has left a run, which continues. @param program how hints call the program */
+export function continuesText(runId: string, program: string | undefined): string {
+  return withProgram(`run ${runId} continues; to watch it again: sluice attach ${runId}`, program)
 }
 
 /**
  * Watches without the UI: prints what the run itself would print.
  * @returns the exit code of the run if it ends while watched; the exit code of the signal if a signal ends the watching
  */
-export async function watchRun(session: CliSession, joined: JoinedRun, signals: NodeJS.EventEmitter): Promise<number> {
+export async function watchRun(
+  session: CliSession,
+  joined: JoinedRun,
+  { signals, program }: Pick<CliContext, 'signals' | 'program'>,
+): Promise<number> {
   let left: Signal | null = null
   let run = joined
   const listeners = (['SIGINT', 'SIGTERM', 'SIGHUP'] as const).map((signal) => {
@@ -113,7 +118,7 @@ export async function watchRun(session: CliSession, joined: JoinedRun, signals: 
       })
       const exitCode = await run.done
       if (left !== null) {
-        session.output.talk(`sluice: ${continuesText(run.about.runId)}\n`)
+        session.output.talk(`sluice: ${continuesText(run.about.runId, program)}\n`)
         return EXIT_OF_SIGNAL[left]
       }
       const again = run.again()

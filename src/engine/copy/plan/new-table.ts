@@ -15,7 +15,7 @@ export function newTable(
 ): TableSpec {
   const { rename } = options
   // Generated columns are created only if no columns are chosen and none is renamed. They keep the source's order.
-  const order = new Map(source.columns.map(({ name }, at) => [name, at]))
+  const order = new Map(source.columns.map(({ name }, at) => [rename.get(name) ?? name, at]))
   const placeOf = ({ name }: Column): number => (options.columns === undefined ? (order.get(name) ?? order.size) : 0)
   const made = chosen.map((column): Column => newColumn(column, source, options, to, sameSystem))
   const carried = sameSystem ? carriedColumns(source, options) : []
