@@ -82,6 +82,14 @@ describe.skipIf(why !== '')(`a table that is partitioned in place${why}`, () => 
     await place.sql(`DELETE FROM ${SQL} WHERE id > ${ROWS}`, 'DELETE FROM audit')
     const back = await perform(inPlace(place, { revert: true }))
     expect(back.finished.error).toBeUndefined()
+    expect(back.events).toContainEqual(
+      expect.objectContaining({
+        type: 'partition.finding',
+        about: 'column',
+        object: 'At',
+        hint: expect.stringContaining(`ALTER TABLE "public".${SQL} ALTER COLUMN "At" DROP NOT NULL`),
+      }),
+    )
     expect(await shapeOf(place)).toEqual(before)
     await place.sql(`INSERT INTO ${SQL} (price, "At") VALUES (1, now())`)
     expect(await place.rows(`SELECT count(*), (SELECT count(*) FROM audit) FROM cheap WHERE id > ${ROWS}`)).toEqual([

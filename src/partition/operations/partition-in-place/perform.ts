@@ -273,6 +273,11 @@ async function revertPartitioning(
     report(step === 'switch' ? 'revert' : step, status, detail),
   )
   report('revert', 'done', `${tableText(done.past)} has the name ${name} again`)
+  reportFindings(
+    name,
+    switched.made.filter(({ verdict }) => verdict === 'changes'),
+    run,
+  )
   reportWaits(name, switched, run)
   await reportLeft(able, run)
   return { totals: { switched: '1' } }

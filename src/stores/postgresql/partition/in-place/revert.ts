@@ -74,6 +74,7 @@ export async function detachPast(session: CopySession, table: TableName): Promis
   // The server checks for rows that refer to a partition before it detaches it.
   const references = (await cutoverReferenceFindings(before)).filter(({ about }) => about === 'foreign key to it')
   refuse(table, references.map(planFinding))
+  const notNull = await notNullFindings(session, before.from, leaf, tableSql({ schema, name }))
   await session.askAll([
     ...references.flatMap(({ before: sql = [] }) => sql),
     `ALTER TABLE ${before.from.sql} DETACH PARTITION ${past}`,
@@ -92,7 +93,31 @@ export async function detachPast(session: CopySession, table: TableName): Promis
     ...references.flatMap(({ after = [] }) => after),
     `DROP TABLE ${tableSql({ schema, name: oldTable })}`,
   ])
-  return [...references, ...steps].filter(({ verdict }) => verdict === 'made').map(planFinding)
+  return [...notNull, ...[...references, ...steps].filter(({ verdict }) => verdict === 'made').map(planFinding)]
+}
+
+/** Finding if the time column became NOT NULL with the widened primary key, or was before: that is not recorded. */
+async function notNullFindings(
+  session: CopySession,
+  parent: CutoverTable,
+  leaf: Leaf,
+  sql: string,
+): Promise<readonly PlanFinding[]> {
+  const [column] = await session.texts(
+    `SELECT a.attname FROM pg_catalog.pg_partitioned_table p JOIN pg_catalog.pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = p.partattrs[0] AND a.attnotnull
+     WHERE p.partrelid = ${parent.oid}::oid AND EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = ${leaf.oid}::oid
+       AND pg_catalog.obj_description(i.indexrelid, 'pg_class') = ${literal(INDEX_NOTES.key)})`,
+  )
+  if (column === undefined) return []
+  return [
+    {
+      verdict: 'changes',
+      about: 'column',
+      object: column,
+      detail: 'it stays NOT NULL, which the primary key needed; whether it was NOT NULL before is not recorded',
+      hint: `if it was not: ALTER TABLE ${sql} ALTER COLUMN ${quoteName(column)} DROP NOT NULL`,
+    },
+  ]
 }
 
 function refuse({ schema = 'public', name }: TableName, findings: readonly PlanFinding[]): void {
