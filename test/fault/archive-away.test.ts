@@ -43,21 +43,27 @@ describe.skipIf(!POSTGRES_OWN)('a detached partition with changed rows', () => {
     expect((await countedBy(commandsOf(archived).query)).counted, where).toBe(countOf(observer.expected))
   }
 
-  /** Publishes the partition and then changes it, so that the detached rows differ from the exported ones. */
+  /** Detaches the partition and then changes its table, so that the detached rows differ from the exported ones. */
   async function changed(archived: Archived, observer: Observer): Promise<void> {
-    const { signal } = await startArchiver(runOf(archived), { at: 'COMMIT state PUBLISHED', when: 'after' }).ended
-    expect(signal).toBe('SIGKILL')
-    await archived.place.sql(
-      "UPDATE bookings SET note = 'changed' WHERE id = 3",
-      "INSERT INTO bookings VALUES (90, '2020-01-09', 'late', 1)",
-    )
+    const { place } = archived
+    const change = (table: string): Promise<void> =>
+      place.sql(
+        `UPDATE ${table} SET note = 'changed' WHERE id = 3`,
+        `INSERT INTO ${table} VALUES (90, '2020-01-09', 'late', 1)`,
+      )
+    // The expected rows are read from the table itself, before the change is taken back.
+    const [[note] = []] = await place.rows('SELECT note FROM bookings WHERE id = 3')
+    await change('bookings')
     await observer.expectThis()
+    await place.sql(`UPDATE bookings SET note = '${note}' WHERE id = 3`, 'DELETE FROM bookings WHERE id = 90')
+    const { signal } = await startArchiver(runOf(archived), { at: 'COMMIT state DETACHING', when: 'after' }).ended
+    expect(signal).toBe('SIGKILL')
+    const [[table] = []] = await place.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'sluice_archived'")
+    await change(`sluice_archived."${table}"`)
     await isSound(archived, observer, 'changed')
   }
 
   const POINTS: readonly Required<Pick<ArchiverOptions, 'at' | 'when'>>[] = [
-    { at: 'COMMIT state DETACHING', when: 'before' },
-    { at: 'COMMIT state DETACHING', when: 'after' },
     { at: 'COMMIT state PLANNED', when: 'before' },
     { at: 'COMMIT state PLANNED', when: 'after' },
     { at: 'COMMIT state EXPORTING', when: 'after' },
@@ -86,8 +92,6 @@ describe.skipIf(!POSTGRES_OWN)('a detached partition with changed rows', () => {
       seen.push(`${state} ${away ?? ''}`.trim())
     }
     expect(seen).toEqual([
-      'PUBLISHED',
-      'DETACHING 1',
       'DETACHING 1',
       'PLANNED 1',
       'EXPORTING 1',
@@ -130,8 +134,8 @@ describe.skipIf(!POSTGRES_OWN)('a detached partition with changed rows', () => {
       const archived = await fresh()
       await using observer = await observe(archived)
       await changed(archived, observer)
-      // The first kill leaves the state DETACHING.
-      for (const point of at.endsWith('DETACHING') ? [at] : ['COMMIT state DETACHING', at]) {
+      // The changed partition is DETACHING.
+      for (const point of at.endsWith('DETACHING') ? [] : [at]) {
         expect((await startArchiver(runOf(archived), { at: point, when: 'after' }).ended).signal).toBe('SIGKILL')
       }
       const restore = { ...commandsOf(archived).restore, partitions: [LABEL] } as Operation
