@@ -103,6 +103,12 @@ describe('a command in a text', () => {
     )
     const named = wholeCommands('sluice partition run --table t --by at', { from: 'postgresql://me:secret@a/b' })
     expect(named('sluice sign-off 3')).toBe('sluice sign-off 3 --to postgresql://me@a/b')
+    // The config file names another database, and so does the printed command.
+    const elsewhere = wholeCommands('sluice partition run --from "$SHOP" --table t --by at --config q.yaml', {
+      from: 'postgresql://me:secret@a/b',
+      to: 'postgresql://me:secret@c/d',
+    })
+    expect(elsewhere('sluice follow 3')).toBe('sluice follow 3 --from "$SHOP" --config q.yaml')
   })
 
   test('a command about partitions gets the periods of the run: unit of the column, and offset of the year', () => {

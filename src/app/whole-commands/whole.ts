@@ -44,7 +44,7 @@ const LOCAL_FLAG = 'here'
 export function wholeCommands(commandLine: string, urls: Readonly<Record<string, string>> = {}): Whole {
   const run = ownCall(commandLine)
   if (run === null) return (text) => text
-  const withTarget = targeted(run, urls['from'])
+  const withTarget = targeted(run, urls)
   const shown = new Map(Object.entries(urls).map(([flag, url]) => [shellQuote(redactUrl(url)), firstOf(run, flag)]))
   // The ledger has the URL of a run's source, without its password. If the command line has the same URL, a command
   // that names the run needs no `--from`.
@@ -61,11 +61,11 @@ export function wholeCommands(commandLine: string, urls: Readonly<Record<string,
 }
 
 /**
- * Adds `--to` to a `partition` command without it, which works within one database: other commands about its stream
- * need that database as their target. @param from URL of the database
+ * Adds `--to` to a `partition` command within one database: other commands about its stream need that database as their
+ * target. @param urls as in `wholeCommands`; with `to`, the command or its config file names another database
  */
-function targeted(run: WrittenCall, from: string | undefined): WrittenCall {
-  if (run.callable.name !== 'partition' || run.flags.has('to') || from === undefined) return run
+function targeted(run: WrittenCall, { from, to }: Readonly<Record<string, string>>): WrittenCall {
+  if (run.callable.name !== 'partition' || from === undefined || to !== undefined) return run
   const raw = firstOf(run, 'from') ?? shellQuote(redactUrl(from))
   return { ...run, flags: new Map([...run.flags, ['to', [{ raw, start: run.end, end: run.end }]]]) }
 }
