@@ -61,12 +61,13 @@ export async function planNewTableAt(
 function elsewhereFindings(findings: readonly PlanFinding[]): readonly PlanFinding[] {
   return findings
     .filter(({ about }) => about !== PUBLISHED_PARTITIONS)
-    .map(({ hint, ...one }) => {
-      if (one.about !== 'sequence') return hint === undefined ? one : { ...one, hint }
-      const detail =
-        'the database of the new table gets its own sequence of this name, which no table owns; a cutover sets it after the numbers of both tables'
-      return { ...one, verdict: 'made', detail }
-    })
+    .map((one) => (one.about === 'sequence' ? ownSequence(one) : one))
+}
+
+function ownSequence({ hint: _, ...one }: PlanFinding): PlanFinding {
+  const detail =
+    'the database of the new table gets its own sequence of this name, which no table owns; a cutover sets it after the numbers of both tables'
+  return { ...one, verdict: 'made', detail }
 }
 
 /**

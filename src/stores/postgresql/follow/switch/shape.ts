@@ -1,5 +1,6 @@
 /** Refuses tables that cannot be exchanged because of their kind, or because this role lacks rights. */
 import { tableText } from '../../../../model/copy/column-type.ts'
+import { replicaHint } from '../../copy/replica-role.ts'
 import { quoteName } from '../../server/connect.ts'
 import { treeSql } from '../../server/relation.ts'
 import { literal, MOST_NAME_BYTES } from '../../server/sql.ts'
@@ -54,8 +55,7 @@ export async function cutoverShapeFindings(sides: CutoverTables): Promise<readon
   }
   if (!role.replica) {
     const detail = `${role.me} may not apply changes as a replica: triggers and foreign keys of the old table would repeat the work of those of the public table`
-    const hint = `GRANT SET ON PARAMETER session_replication_role TO ${quoteName(role.me)} (15 and newer), or connect as a superuser`
-    refuse('role', role.me, detail, hint)
+    refuse('role', role.me, detail, replicaHint(role.me))
   }
   for (const event of role.eventTriggers) {
     const detail = 'it fires for the statements of the cutover, and can refuse them'

@@ -2,7 +2,7 @@
 import type { PlanFinding } from '../../../../model/partition/plan-port.ts'
 import { quoteName } from '../../server/connect.ts'
 import { literal } from '../../server/sql.ts'
-import { mayBeReplica } from '../../copy/replica-role.ts'
+import { mayBeReplica, replicaHint } from '../../copy/replica-role.ts'
 import type { CopySession } from '../../server/session.ts'
 import type { About } from './about.ts'
 
@@ -27,7 +27,7 @@ export async function replicaFindings(session: CopySession): Promise<readonly Pl
       object: me,
       detail:
         'it may not set session_replication_role on the server of the new table: the stream refuses that table once it has foreign keys or triggers, and a cutover within one database is refused; after a cutover to another database, the stream back needs the right on the old server, too',
-      hint: `GRANT SET ON PARAMETER session_replication_role TO ${quoteName(me)} (15 and newer), or connect as a superuser`,
+      hint: replicaHint(me),
     },
   ]
 }
