@@ -83,7 +83,7 @@ async function begun(name: string): Promise<string> {
   const started = sluice(...copyTo(name))
   expect(await started.code, started.out()).toBe(0)
   const run = /^run (\d+) continues in the background$/m.exec(started.out())?.[1] ?? ''
-  expect(started.out()).toMatch(new RegExp(`\\S.* attach ${run}`))
+  expect(started.out()).toContain(`sluice attach ${run}`)
   return run
 }
 
@@ -130,12 +130,12 @@ it('when a run is killed, its viewer reports the interruption and the command to
   await expect.poll(() => left.out(), { timeout: 20_000 }).toContain('plan')
   left.child.kill('SIGINT')
   expect(await left.code).toBe(130)
-  expect(left.out()).toMatch(new RegExp(`run ${run} continues; to watch it again: \\S.* attach ${run}`))
+  expect(left.out()).toContain(`run ${run} continues; to watch it again: sluice attach ${run}`)
   const shown = terminalOf('attach', run)
   await shown.until('orders')
   shown.type('q')
   await shown.ended
-  expect(shown.raw()).toMatch(new RegExp(`run ${run} continues; to watch it again: \\S.* attach ${run}`))
+  expect(shown.raw()).toContain(`run ${run} continues; to watch it again: sluice attach ${run}`)
   const joined = await joinRun(run, env)
   joined.leave()
   process.kill(joined.about.pid, 'SIGKILL')
@@ -184,6 +184,16 @@ it('the printed command continues a run in its own folder, from any folder', asy
   expect(target.prepare('SELECT count(*) AS rows FROM orders').get()).toEqual({ rows: ROWS })
   target.close()
 }, 60_000)
+
+it('a background run prints its command as the program was called', async () => {
+  const called = program(process.cwd(), 'env', 'SLUICE_PROGRAM=node bin.js', process.execPath, BIN, ...copyTo('h.db'))
+  expect(await called.code, called.out()).toBe(0)
+  const run = /^run (\d+) continues/m.exec(called.out())?.[1] ?? ''
+  expect(called.out()).toContain(`look     node bin.js attach ${run}\n`)
+  const joined = await joinRun(run, env)
+  joined.leave()
+  process.kill(joined.about.pid, 'SIGKILL')
+})
 
 it('a run that a signal ends has the same exit code in all outputs', async () => {
   const copying = sluice(...copyTo('e.db', '--json').filter((word) => word !== '--background'))

@@ -53,13 +53,25 @@ describe.skipIf(!POSTGRES_OWN)('a detached partition with changed rows', () => {
       )
     // The expected rows are read from the table itself, before the change is taken back.
     const [[note] = []] = await place.rows('SELECT note FROM bookings WHERE id = 3')
+    const before = observer.expected
     await change('bookings')
     await observer.expectThis()
+    const after = observer.expected
     await place.sql(`UPDATE bookings SET note = '${note}' WHERE id = 3`, 'DELETE FROM bookings WHERE id = 90')
-    const { signal } = await startArchiver(runOf(archived), { at: 'COMMIT state DETACHING', when: 'after' }).ended
-    expect(signal).toBe('SIGKILL')
+    observer.expected = before
+    for (const [when, reached] of [
+      ['before', 'PUBLISHED'],
+      ['after', 'DETACHING'],
+    ] as const) {
+      const { signal } = await startArchiver(runOf(archived), { at: 'COMMIT state DETACHING', when }).ended
+      expect(signal).toBe('SIGKILL')
+      await isSound(archived, observer, `${when} DETACHING`)
+      const state = `SELECT state FROM migration_archive_partitions WHERE partition_name = '${LABEL}'`
+      expect(await place.rows(state)).toEqual([[reached]])
+    }
     const [[table] = []] = await place.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'sluice_archived'")
     await change(`sluice_archived."${table}"`)
+    observer.expected = after
     await isSound(archived, observer, 'changed')
   }
 
