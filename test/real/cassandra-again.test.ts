@@ -185,6 +185,18 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('copies of Cassandra with --again', () => 
     }
   })
 
+  it.each(['sqlite', 'duckdb'] as const)('infinite keys are found in %s', { timeout: 120_000 }, async (system) => {
+    await cql('CREATE TABLE IF NOT EXISTS origin.f (a double PRIMARY KEY, v text)')
+    for (const a of ['Infinity', '-Infinity', '1.5']) await cql(`INSERT INTO origin.f (a, v) VALUES (${a}, 'old')`)
+    const to = await makePlace(system, folder)
+    const copy = copyOf({ url: cluster.url('origin') }, to, 'origin.f')
+    expect((await perform(copy)).finished).toMatchObject({ exitCode: 0, totals: { read: '3' } })
+    await cql(`INSERT INTO origin.f (a, v) VALUES (Infinity, 'new')`)
+    const { finished } = await perform({ ...copy, again: true })
+    expect(finished.error).toBeUndefined()
+    expect(finished).toMatchObject({ exitCode: 0, totals: { read: '3', written: '1', differed: '1', mended: '1' } })
+  })
+
   it(
     'the next copy reports changes of the source by chunk, and rows that the target lost',
     { timeout: 120_000 },

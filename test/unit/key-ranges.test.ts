@@ -16,6 +16,8 @@ import {
   rangeCondition,
   type KeyDialect,
 } from '../../src/stores/common/key-ranges.ts'
+import { D1_SOURCE_KEYS } from '../../src/stores/d1/copy/keys.ts'
+import { SQLITE_SOURCE_KEYS } from '../../src/stores/sqlite/copy/key-dialect.ts'
 import type { SqlRow } from '../../src/model/run/sql-port.ts'
 
 const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`
@@ -192,6 +194,17 @@ async function inRange({ ask, table }: ReturnType<typeof tableOf>, range: Range)
   const { sql, parameters } = rangeCondition(table, range, null, dialect)
   return (await ask(`SELECT rowid FROM t WHERE ${sql}`, parameters)).map(([id]) => id)
 }
+
+describe.each([
+  ['SQLite', SQLITE_SOURCE_KEYS],
+  ['D1', D1_SOURCE_KEYS],
+] as const)('floating point keys of another system in %s', (_, keys) => {
+  it.each(['Infinity', '-Infinity', '1e+300', '0.1', '16777217'])('%s finds its row', async (text) => {
+    const { ask, table } = tableOf([{ ...column('a', 'float'), native: 'REAL' }], [[Number(text)], [2]])
+    const { sql, parameters } = rangeCondition(table, { by: 'keys', keys: [[text]] }, null, keys)
+    expect(await ask(`SELECT a FROM t WHERE ${sql}`, parameters)).toEqual([[Number(text)]])
+  })
+})
 
 describe('a system that cannot store every text', () => {
   const limited: KeyDialect = {

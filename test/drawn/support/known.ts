@@ -47,10 +47,6 @@ export const KNOWN: readonly Known[] = [
     is: (_, draw) => draw.from === 'cassandra' && some(draw, /^(?!text|ascii|varchar|blob)/, /^''$/),
   },
   {
-    why: 'a key Infinity of Cassandra is not found again in SQLite, which prints it as Inf: --again ends with DIFFERENCES',
-    is: (_, draw) => draw.from === 'cassandra' && isSqlite(draw.to) && keyed(draw, /^(?:float|double)$/) && some(draw, /^(?:float|double)$/, /Infinity/), // prettier-ignore
-  },
-  {
     why: 'byte FF of armscii8 is the character of byte 27 in Unicode, so that it arrives as this byte',
     is: (_, draw) => draw.from === 'mysql' && some(draw, /armscii8/),
   },

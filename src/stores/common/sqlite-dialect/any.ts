@@ -25,3 +25,9 @@ export function valueOfLiteral(text: string): StoredValue {
   if (hex?.[1] !== undefined) return Buffer.from(hex[1], 'hex')
   throw new SluiceError('ROW_REFUSED', `this is not a literal of SQLite: ${text.slice(0, 60)}`)
 }
+
+/** Text of a floating point number as SQLite converts it to a number: it reads no word for infinity. */
+export function floatKeyText(text: string): string {
+  const sign = /^(-?)Inf(?:inity)?$/.exec(text)?.[1]
+  return sign === undefined ? text : `${sign}9e999`
+}

@@ -6,7 +6,7 @@ import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-t
 import { SluiceError } from '../../../shared/errors.ts'
 import type { KeyDialect } from '../../common/key-ranges.ts'
 import type { SqlValue } from '../../../model/run/sql-port.ts'
-import { valueOfLiteral } from '../../common/sqlite-dialect/any.ts'
+import { floatKeyText, valueOfLiteral } from '../../common/sqlite-dialect/any.ts'
 import { binderOf } from '../../common/sqlite-dialect/bind.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import { affinityOf } from '../../common/sqlite-dialect/types.ts'
@@ -22,6 +22,7 @@ export const D1_SOURCE_KEYS: KeyDialect = {
   bound: ({ type }) => boundOf(type),
   value: ({ type }, text) => {
     if (type.kind === 'bytes') return digitsOfText(text)
+    if (type.kind === 'float') return floatKeyText(text)
     return isAny(type) ? anyValue(text) : text
   },
   text: textSql,

@@ -7,7 +7,7 @@ import type { Cell } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { rangeCondition, type KeyDialect, type SqlCondition } from '../../common/key-ranges.ts'
 import type { SqlValue } from '../../../model/run/sql-port.ts'
-import { literalOf, valueOfLiteral } from '../../common/sqlite-dialect/any.ts'
+import { floatKeyText, literalOf, valueOfLiteral } from '../../common/sqlite-dialect/any.ts'
 import { binderOf } from '../../common/sqlite-dialect/bind.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import { affinityOf } from '../../common/sqlite-dialect/types.ts'
@@ -88,6 +88,8 @@ function storedValue({ name, type }: Column, text: string): SqlValue {
       return text === '' || text.startsWith('\\x') ? bytesOfText(text) : valueOfLiteral(text)
     case 'native':
       return type.name === 'any' ? valueOfLiteral(text) : text
+    case 'float':
+      return floatKeyText(text)
     default:
       return text
   }

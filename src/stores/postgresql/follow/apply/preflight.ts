@@ -255,7 +255,7 @@ async function inspectForeignKeys(
 
 /** Hint for foreign keys that would act on changes. @param dropped statements that drop the keys */
 function leftOutHint(dropped: readonly string[]): string {
-  return `drop them: ${dropped.join('; ')}; and create them again when the stream has ended, because the stream leaves them out`
+  return `drop them: ${dropped.join('; ')}; and create them again when the stream has ended, because the stream leaves them out; a cutover is refused without them`
 }
 
 async function inspectSecondary(
