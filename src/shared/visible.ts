@@ -2,7 +2,7 @@
 const NAMED: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' }
 
 /** Invisible characters, such as control characters: they move the cursor, or make different names appear equal. */
-const INVISIBLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point}\u2028\u2029]/gu
+export const INVISIBLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point}\u2028\u2029]/gu
 
 /** One line of text with visible signs for invisible characters and cursor movements. Applying it twice is safe. */
 export function visible(text: string): string {

@@ -284,6 +284,22 @@ async function schemaOfTypeSql(native: string, session: CopySession): Promise<st
   return schema === null ? '' : `CREATE SCHEMA IF NOT EXISTS ${quoteName(schema)}; `
 }
 
+/** The schema of the target that has a type of this name without being in the search_path, if there is one. */
+async function schemaBeside(native: string, session: CopySession): Promise<{ reason: string; hint: string } | null> {
+  const parts = `pg_catalog.parse_ident(${literal(native)}, false)`
+  const [row] = await session.ask(
+    `SELECT pg_catalog.quote_ident(n.nspname), pg_catalog.current_setting('search_path'), pg_catalog.quote_ident(current_user), pg_catalog.quote_ident(pg_catalog.current_database())
+     FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+     WHERE pg_catalog.cardinality(${parts}) = 1 AND t.typname = (${parts})[1] ORDER BY 1 LIMIT 1`,
+  )
+  if (row === undefined) return null
+  const [schema, path, role, database] = row
+  return {
+    reason: `the type is in the schema ${schema} of the target, which is not in its search_path: ${path}`,
+    hint: `add the schema to the search_path in the target: ALTER ROLE ${role} IN DATABASE ${database} SET search_path TO ${path}, ${schema}`,
+  }
+}
+
 /**
  * Checks the type name, which becomes part of a statement: text that is more than a type name is refused, too.
  * @returns TABLE_REFUSED; null if the type exists
@@ -295,6 +311,7 @@ async function unknownType(
 ): Promise<SluiceError | null> {
   const where = `${tableText(table.table)}.${name}`
   await session.ask('SAVEPOINT type')
+  const needed = `${where} needs the type ${native}`
   let reason = 'the target has no type of that name'
   try {
     const oid = await session.one(`SELECT pg_catalog.to_regtype(${literal(native)})::oid`)
@@ -307,11 +324,13 @@ async function unknownType(
         OTHER_FIELDS,
       )
     }
+    const beside = await schemaBeside(native, session)
+    if (beside !== null) return new SluiceError('TABLE_REFUSED', needed, beside)
   } catch (error) {
     reason = (error as Error).message
     await session.ask('ROLLBACK TO SAVEPOINT type')
   }
-  return new SluiceError('TABLE_REFUSED', `${where} needs the type ${native}`, {
+  return new SluiceError('TABLE_REFUSED', needed, {
     reason,
     hint:
       typeSql === undefined

@@ -6,6 +6,7 @@ import type { RowKey } from '../../../model/copy/row-key.ts'
 import { sideOfLimits, wholeLimits, type Limits, type BoundSide } from '../../common/type-limits.ts'
 import { keyColumns, rangeCondition, type KeyDialect } from '../../common/key-ranges.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
+import { INVISIBLE } from '../../../shared/visible.ts'
 import { arrayText } from './array-text.ts'
 import { quoteName } from './connect.ts'
 import { arrayLiteral, arrayElements } from './array-literal.ts'
@@ -27,6 +28,23 @@ export type FromRelation = { readonly name: TableName; readonly only: boolean }
 /** A string literal for any text; sessions have `standard_conforming_strings` on. */
 export function literal(text: string): string {
   return `'${text.replaceAll("'", "''")}'`
+}
+
+const QUOTED = /E'((?:[^'\\]|''|\\[^])*)'|'((?:[^']|'')*)'|"((?:[^"]|"")*)"/g
+
+/** A statement whose texts and names have escapes for invisible characters, so that it can be printed as one line. */
+export function printableSql(sql: string): string {
+  return sql.replaceAll(QUOTED, (whole: string, escaped?: string, plain?: string, name?: string) => {
+    if (!whole.match(INVISIBLE)) return whole
+    if (name !== undefined)
+      return `U&"${name.replaceAll('\\', '\\\\').replaceAll(INVISIBLE, (one) => `\\+${codeOf(one, 6)}`)}"`
+    const text = escaped ?? (plain ?? '').replaceAll('\\', '\\\\')
+    return `E'${text.replaceAll(INVISIBLE, (one) => `\\U${codeOf(one, 8)}`)}'`
+  })
+}
+
+function codeOf(character: string, digits: number): string {
+  return (character.codePointAt(0) ?? 0).toString(16).padStart(digits, '0')
 }
 
 export function tableSql({ schema, name }: TableName): string {

@@ -1,6 +1,6 @@
 /** Types of existing PostgreSQL columns, and columns to create for a type. */
 import type { ColumnType } from '../../../model/copy/column-type.ts'
-import { literal } from './sql.ts'
+import { literal, printableSql } from './sql.ts'
 import type { TextRow } from './session.ts'
 
 /** A row of pg_type. */
@@ -52,7 +52,7 @@ export async function loadTypes(oids: Iterable<string>, ask: Ask): Promise<Reado
         modifier: Number(modifier),
         element,
         fields: own,
-        statement: row[6] ?? null,
+        statement: row[6] == null ? null : printableSql(row[6]),
       })
     }
     const parts = [...known.values()].flatMap((type) => [type.base, type.element, ...type.fields.map(({ oid }) => oid)])

@@ -1,5 +1,5 @@
 /** Preflight check of tables: whether the server reports every row, and identifies the row of each change. */
-import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
+import { noKeyText, tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import type { Cdc, FollowedTable, FollowRefusal } from '../../../../model/follow/port.ts'
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession, TextRow } from '../../server/session.ts'
@@ -246,8 +246,8 @@ function identityOf(
     const unique = within.find((key) => key.length === table.key.length) ?? within[0]
     if (unique !== undefined) return table.key.filter((name) => unique.includes(name))
     return obstacle(
-      'has REPLICA IDENTITY FULL, and no unique key of columns that are NOT NULL: a repeated row would be written twice',
-      'add a primary key; or copy it without a stream',
+      `has REPLICA IDENTITY FULL, and ${noKeyText(table)}: a repeated row would be written twice`,
+      'add a primary key, or a unique index, of columns that are NOT NULL and no floating point numbers; or copy it without a stream',
     )
   }
   if (columns.length > 0) return columns
