@@ -1,4 +1,4 @@
-/** Lists of DuckDB in tables that a copy creates: arrays if each item has one form, JSON otherwise. */
+/** Lists of DuckDB in tables that a copy creates: arrays if each item has one form, JSON otherwise. Arrays of PostgreSQL. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
 import { copyOf, makePlace, missing, perform, type System } from '../support/copy-systems.ts'
@@ -41,4 +41,22 @@ describe.each(SYSTEMS)('to %s', (system) => {
     const [row] = await target.rows('SELECT c0, c1, c3 FROM t WHERE id = 1')
     expect(row).toEqual(['{1,NULL,-2}', String.raw`{"a\"b","",NULL}`, '[[1, 2], [3], [], null]'])
   })
+})
+
+test('an array of PostgreSQL that once had a NULL is proved equal to its copy', async ({ skip }) => {
+  const why = await missing('postgresql')
+  skip(why !== '', `needs postgresql: ${why}`)
+  const [source, target] = [await makePlace('postgresql', ''), await makePlace('postgresql', '')]
+  await source.sql(
+    'CREATE TABLE t (id int PRIMARY KEY, v int[], w text[])',
+    'INSERT INTO t SELECT n, ARRAY[NULL, n], ARRAY[NULL] FROM generate_series(1, 9) AS n',
+    `UPDATE t SET v[1] = 1, w[1] = 'x'`,
+  )
+  // The premise: the server sends the flag of an array with NULLs.
+  expect(await source.rows('SELECT array_send(v) <> array_send(ARRAY[1, 1]) FROM t WHERE id = 1')).toEqual([['t']])
+  const copy = copyOf(source, target, 't')
+  expect((await perform(copy)).finished).toMatchObject({ exitCode: 0, totals: { written: '9' } })
+  expect((await perform({ ...copy, again: true })).finished).toMatchObject({ exitCode: 0, totals: { differed: '0' } })
+  const rows = 'SELECT id, v::text, w::text FROM t ORDER BY id'
+  expect(await target.rows(rows)).toEqual(await source.rows(rows))
 })

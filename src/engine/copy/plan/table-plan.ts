@@ -360,8 +360,9 @@ function framesOf(
   const sorted = source.key.every((name) => source.columns.find((one) => one.name === name)?.collation === undefined)
   if (!sorted) return null
   const common = from.can.frames.filter((format) => to.can.frames.includes(format))
-  // User-defined types have different OIDs in each database, and the binary form of lists contains OIDs.
-  const binary = columns.every(({ source: column }) => !isNative(column.type))
+  // User-defined types have different OIDs in each database. The binary form of a list that once had a NULL says so for
+  // ever, and its copy does not.
+  const binary = columns.every(({ source: { type } }) => !isNative(type) && type.kind !== 'list')
   const format: FrameFormat = binary ? 'pg-binary' : 'pg-text'
   return common.includes(format) ? format : null
 }
