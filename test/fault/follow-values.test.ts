@@ -280,11 +280,11 @@ describe.skipIf(!POSTGRES_OWN)(`a target ${POSTGRES_MISSING}`, () => {
       error: {
         code: 'ROW_REFUSED',
         hint: expect.stringMatching(
-          /^at the target: (ALTER TYPE (?:public\.)?st ADD VALUE 'it''s'); then run the same command again$/,
+          /^at the target: (ALTER TYPE (?:public\.)?st ADD VALUE 'it''s'), with BEFORE or AFTER another value .*; then run the same command again$/,
         ),
       },
     })
-    const [, sql = ''] = /(ALTER TYPE .*?);/.exec(refused.finished.error?.hint ?? '') ?? []
+    const [, sql = ''] = /(ALTER TYPE .*?), with/.exec(refused.finished.error?.hint ?? '') ?? []
     await target.sql(sql)
     const { finished } = await perform({ ...one.copy, follow: { until: 'equal' } })
     expect(finished, JSON.stringify(finished.error)).toMatchObject({ exitCode: 0 })

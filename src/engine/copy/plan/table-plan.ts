@@ -356,9 +356,10 @@ function framesOf(
 ): FrameFormat | null {
   if (source.key.length === 0 || (onExisting !== 'refuse' && onExisting !== 'replace-range')) return null
   if (columns.some(({ source: a, target: b }) => a.native !== b.native || a.type.kind !== b.type.kind)) return null
-  // Byte comparison needs key order, and two servers may sort texts differently.
-  const sorted = source.key.every((name) => source.columns.find((one) => one.name === name)?.collation === undefined)
-  if (!sorted) return null
+  // Byte comparison needs key order, and two servers may sort texts and members of enums differently.
+  const keyed = source.columns.filter(({ name }) => source.key.includes(name))
+  const isOwn = ({ type, typeSql, fields }: Column): boolean => isNative(type) && (typeSql ?? fields) !== undefined
+  if (keyed.some((column) => column.collation !== undefined || isOwn(column))) return null
   const common = from.can.frames.filter((format) => to.can.frames.includes(format))
   // User-defined types have different OIDs in each database. The binary form of a list that once had a NULL says so for
   // ever, and its copy does not.

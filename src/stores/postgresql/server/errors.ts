@@ -97,7 +97,7 @@ export function postgresTargetError(thrown: unknown, settings: PostgresSettings,
     }
     const member = memberOf(server)
     if (member === null) return new SluiceError('ROW_REFUSED', server.message, details)
-    return new MemberRefused(member, server.message, { ...details, hint: `at the target: ${member.add}` })
+    return new MemberRefused(member, server.message, { ...details, hint: `at the target: ${member.add}${PLACE}` })
   }
   if (state === '42501') return denied('TARGET_DENIED', server, settings, thrown)
   if (state.startsWith('42') || state === '0A000' || state === '55000' || state === '3F000') {
@@ -193,6 +193,8 @@ export function hiddenHint({ hint = '' }: Pick<ServerError, 'hint'>): string {
 function isMistake(state: string): boolean {
   return /^(?:0A|21|22|25006|2F|38|39|42|P0)/.test(state) && state !== '42501'
 }
+
+const PLACE = ', with BEFORE or AFTER another value unless it is the last one in the source: the order sorts keys'
 
 /** Type and value of a refused enum member, which only the server's message contains; null for other errors. */
 function memberOf({ message }: ServerError): Pick<MemberRefused, 'what' | 'rename' | 'add'> | null {
