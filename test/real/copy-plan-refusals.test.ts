@@ -58,7 +58,9 @@ describe.each(['sqlite', 'postgresql', 'mysql', 'duckdb', 'd1'] as const)('%s', 
       'CREATE TABLE g (k INTEGER, v INTEGER)',
     )
     const note = 'it has no key but k, a floating point number, which is not used: an interrupted copy of it restarts'
-    expect(JSON.stringify(await perform(copyOf(source, target, 'f', { dryRun: true })))).toContain(note)
+    const planned = JSON.stringify(await perform(copyOf(source, target, 'f', { dryRun: true })))
+    expect(planned).toContain(note)
+    expect(planned).toContain('left behind: the key with k')
     const other = JSON.stringify(await perform(copyOf(source, target, 'g', { dryRun: true })))
     if (system !== 'sqlite' && system !== 'd1') expect(other).toContain('it has no key: an interrupted copy')
     expect(other).not.toContain('floating')

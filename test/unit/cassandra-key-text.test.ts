@@ -12,7 +12,7 @@ describe('the text of a key', () => {
     { value: { a: 1.5, 'b c': null }, text: '[1.5,null]' },
     { value: Buffer.from([0, 255]), text: String.raw`\x00ff` },
     { value: new Date(0), text: '1970-01-01 00:00:00' },
-    { value: new Date(Number.NaN), text: 'Invalid Date' },
+    { value: new Date(Number.NaN), text: 'a timestamp outside of the years 271822 BC to 275760' },
     {
       value: types.Uuid.fromString('a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'),
       text: 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11',

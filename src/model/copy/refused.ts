@@ -5,6 +5,6 @@ export function refusedValue(what: string, raw: string | number | bigint | boole
   const text = typeof raw === 'object' ? `${raw.byteLength} bytes` : String(raw).slice(0, 60)
   const shown = text === '' ? 'an empty text' : text
   return new SluiceError('VALUE_REFUSED', `this is not ${what}: ${shown}`, {
-    hint: 'correct the value at the source, or map the column to text',
+    hint: 'correct the value at the source',
   })
 }

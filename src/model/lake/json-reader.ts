@@ -131,7 +131,7 @@ class Reader<T> {
 
   #wrong(what = 'this is not JSON'): SluiceError {
     return new SluiceError('VALUE_REFUSED', `${what}, at character ${this.#at + 1}`, {
-      hint: 'correct the value at the source, or map the column to text',
+      hint: 'correct the value at the source',
     })
   }
 }

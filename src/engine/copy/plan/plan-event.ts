@@ -67,6 +67,9 @@ function planLine(
   const notes = [
     ...(plan === null ? [] : [...textNotes(plan), ...zeroNotes(plan, stores)]),
     ...(plan?.notResumable === undefined ? [] : [plan.notResumable]),
+    ...(plan?.create !== true || source.floatKey === undefined
+      ? []
+      : [`left behind: the key with ${source.floatKey}, which the created table does not get: create it by hand`]),
     ...(ring === null || ring.part === null ? [] : [ring.part]),
     ...(error === null ? [...quotaNotes(can, amount), ...more] : []),
   ]

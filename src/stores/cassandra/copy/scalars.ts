@@ -76,7 +76,11 @@ function uuid(value: unknown): string {
 
 function timestamp(value: unknown): string {
   const ms = (value as Date).getTime()
-  if (Number.isNaN(ms)) throw refusedValue('a time between the years 271822 BC and 275760', 'a timestamp beyond')
+  if (Number.isNaN(ms))
+    throw refusedValue(
+      'a time that the driver of Cassandra can read, of the years 271822 BC to 275760',
+      'a timestamp outside',
+    )
   return timestampText(ms)
 }
 

@@ -23,7 +23,7 @@ export function arrayLiteral(json: string, of: Elements): string {
   if (hasArrayBounds(json)) return json
   if (!json.startsWith('[')) {
     throw new SluiceError('VALUE_REFUSED', `the value is not a list: ${json.slice(0, 60)}`, {
-      hint: 'map the column to json or text',
+      hint: 'correct the value at the source, or make the column of the target json or text',
     })
   }
   let at = 0
