@@ -244,6 +244,12 @@ describe.skipIf(!POSTGRES_OWN)(`a cutover between two databases ${POSTGRES_MISSI
     const why = 'foreign key from it its guest is unchanged'
     const drop = `ALTER TABLE "public".${SQL} DROP CONSTRAINT "its guest"`
     const warned = (events: readonly Event[]): unknown[] => of(events, 'log').filter(({ level, message }) => level === 'warn' && message.endsWith(why)) // prettier-ignore
+    // A key that the cutover itself needs is not called an obstacle of the way back.
+    await target.sql('CREATE TABLE guests (id bigint PRIMARY KEY)')
+    const lacking = await perform(twoCutover(stage, { dryRun: true }))
+    expect(lacking.finished.error).toMatchObject({ code: 'NOT_SWITCHABLE' })
+    expect(warned(lacking.events)).toEqual([])
+    await target.sql('DROP TABLE guests')
     const dry = await perform(twoCutover(stage, { dryRun: true }))
     expect(dry.finished).toMatchObject({ exitCode: 0 })
     expect(of(dry.events, 'cutover.gate').find(({ name }) => name === 'reverse stream')?.detail).toContain(why)

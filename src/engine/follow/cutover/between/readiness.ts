@@ -68,7 +68,8 @@ export async function betweenReady(
   const asked = { unsigned: options.unsigned, revert: family.turns.length % 2 === 1 }
   const signed = await signOffCheck(opens.database, stream.id, table.key, asked)
   set('NOT_SIGNED', signed.gate)
-  const refusedBack = refusalBack(await able.closing.inspect(from, await able.opening.facts(to, signal), signal))
+  const back = await able.closing.inspect(from, await able.opening.facts(to, signal), signal)
+  const refusedBack = refusalBack(back, findings)
   const reverse: CopyOperation = { ...reverseCopy(copy, to, from), from: opens.url, to: closes.url }
   const note = refusedBack === null ? '' : `. Going back is refused while ${refusedBack.why}`
   const taken = await reverseCheck(reverse, { from: opens.store, to: closes.store }, to, run, set, note)
@@ -121,9 +122,13 @@ export function noCutoverBack({ why, hint }: RefusedBack): { readonly message: s
   return { message: `the cutover is possible, but going back is refused while ${why}`, hint }
 }
 
-/** @param findings for the cutover back */
-function refusalBack(findings: readonly SwitchFinding[]): RefusedBack | null {
-  const refused = findings.filter(({ verdict }) => verdict === 'refused')
+/** @param findings for the cutover back @param forward what the cutover itself refuses has to be changed before */
+function refusalBack(findings: readonly SwitchFinding[], forward: readonly SwitchFinding[]): RefusedBack | null {
+  const isRefused = ({ verdict }: SwitchFinding): boolean => verdict === 'refused'
+  const first = forward.filter(isRefused)
+  const refused = findings.filter(
+    (one) => isRefused(one) && !first.some(({ about, object }) => about === one.about && object === one.object),
+  )
   if (refused.length === 0) return null
   return {
     why: refused.map(({ about, object }) => `${about} ${object ?? ''} is unchanged`.replace('  ', ' ')).join(', '),
