@@ -83,7 +83,7 @@ function erased({ finished, planOnly, took }: Ended): string | null {
 
 function expired({ finished, planOnly, took }: Ended): string | null {
   const { partitions = '0', rows = '0', files = '0', bytes = '0' } = finished.totals
-  if (partitions === '0') return finished.status === 'ok' ? `nothing is old enough to expire${took}` : null
+  if (partitions === '0') return finished.status === 'ok' ? `nothing to expire${took}` : null
   const what = `${plural(partitions, 'partition')}, ${plural(rows, 'row')}, ${plural(files, 'file')}, ${sizeText(bytes)}`
   return `${what} ${planOnly ? 'would expire; nothing was changed' : 'expired; the files stay until archive sweep'}${took}`
 }
