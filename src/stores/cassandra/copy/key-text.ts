@@ -25,7 +25,10 @@ export function driverText(value: unknown): string {
 
 function objectText(value: object): string {
   if (value instanceof Uint8Array) return bytesText(value)
-  if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'a timestamp outside of the years 271822 BC to 275760' : timestampText(value.getTime())
+  if (value instanceof Date)
+    return Number.isNaN(value.getTime())
+      ? 'a timestamp outside of the years 271822 BC to 275760'
+      : timestampText(value.getTime())
   if (value instanceof cassandra.types.BigDecimal) return decimalText(value)
   if (value instanceof Map || value instanceof Set) return listText([...value])
   if (Array.isArray(value)) return listText(value)
