@@ -10,6 +10,7 @@ import { controlRun } from '../../src/cli/runs/ctl.ts'
 import { controlSocketPath } from '../../src/engine/copy/workers/control-socket.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
 import type { SluiceError } from '../../src/shared/errors.ts'
+import { startArchiver } from '../fault/archive-kit.ts'
 import { of } from '../fault/copy-kit.ts'
 import { commandsOf, countedBy, makeBookings, type Archived, type Form } from '../support/archive-places.ts'
 import { makePlace, missing, perform, placeOn, type System } from '../support/copy-systems.ts'
@@ -104,6 +105,33 @@ describe('PostgreSQL', () => {
     expect(states['2020-Q2']).toBe('FAILED')
     expect(labels.filter((label) => states[label] === 'DETACHED')).toHaveLength(5)
   })
+
+  test.each(['killed', 'restored'] as const)(
+    'a partition that fails in a later run is FAILED, and is exported again: %s',
+    { timeout: 60_000 },
+    async (first) => {
+      const why = await missing('postgresql')
+      if (why !== '') return
+      const archived = await fresh('postgresql', 'native')
+      const { run, restore } = commandsOf(archived)
+      const one = withMore(run, { partitions: ['2020-Q2'] })
+      if (first === 'killed') {
+        const { signal } = await startArchiver(one, { at: 'COMMIT state EXPORTING', when: 'after' }).ended
+        expect(signal).toBe('SIGKILL')
+      } else
+        for (const operation of [one, withMore(restore, { partitions: ['2020-Q2'] })])
+          expect((await perform(operation)).finished).toMatchObject({ exitCode: 0 })
+      await archived.place.sql("UPDATE bookings_1 SET amount = 'NaN' WHERE id = 100001")
+      for (let i = 0; i < 2; i++) {
+        expect((await perform(one)).finished.error).toMatchObject({ code: 'VALUE_REFUSED' })
+        expect(await archived.place.rows('SELECT state, error_code FROM migration_archive_partitions')).toEqual([
+          ['FAILED', 'VALUE_REFUSED'],
+        ])
+      }
+      await archived.place.sql('UPDATE bookings_1 SET amount = 1 WHERE id = 100001')
+      expect((await perform(one)).finished).toMatchObject({ exitCode: 0, totals: { detached: '1' } })
+    },
+  )
 
   test('after a stop request all workers stop, and the same command resumes', { timeout: 60_000 }, async (context) => {
     const why = await missing('postgresql')

@@ -292,6 +292,14 @@ async function provedFiles(
   }
 }
 
+const UNPUBLISHED: ReadonlySet<ArchiveState> = new Set<ArchiveState>([
+  'PLANNED',
+  'EXPORTING',
+  'EXPORTED',
+  'VERIFIED',
+  'FAILED',
+])
+
 /** Records an error. An unpublished partition becomes FAILED; a published one keeps its state. */
 async function note(
   { ledger }: ArchiveContext,
@@ -299,15 +307,11 @@ async function note(
   error: SluiceError,
 ): Promise<void> {
   if (error.kind === 'stopped' || error.code === 'LEASE_LOST') return
-  const { state } = partition
-  const unpublished = state === 'PLANNED' || state === 'EXPORTED' || state === 'VERIFIED' || state === 'FAILED'
+  const noted = (state: ArchiveState): Promise<void> =>
+    ledger.move(held, state, UNPUBLISHED.has(state) && !error.retryable ? 'FAILED' : state, { error })
   try {
-    if (unpublished && !error.retryable) {
-      // The step may have changed the state before it failed.
-      await ledger
-        .move(held, state, 'FAILED', { error })
-        .catch(() => ledger.move(held, 'EXPORTING', 'FAILED', { error }))
-    } else await ledger.move(held, state, state, { error })
+    // An export may have changed the state before it failed.
+    await noted(partition.state).catch(() => noted('EXPORTING'))
   } catch {
     // The database is unavailable, or another program holds the partition: the error itself is reported anyway.
   }
