@@ -80,6 +80,48 @@ test('verify names a restore that was killed before its commit in the log, and t
   expect(archiveText(nothing, 'restore', false)).toContain('nothing was left to do')
 })
 
+describe.each(PLACES)('%s, %s, with a trigger that changes inserted rows', (system, form) => {
+  const why = WITHOUT.get(system) ?? ''
+  const TOUCH = {
+    sqlite: [
+      `CREATE TRIGGER touch AFTER INSERT ON ${TABLE} BEGIN UPDATE ${TABLE} SET note = 'touched' WHERE id = NEW.id; END`,
+    ],
+    // Because of the foreign key, triggers cannot be disabled.
+    postgresql: [
+      `CREATE TABLE photos (b_id bigint, b_at timestamp(0), FOREIGN KEY (b_id, b_at) REFERENCES ${TABLE})`,
+      `CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.note = 'touched'; RETURN NEW; END $$`,
+      `CREATE TRIGGER touch BEFORE INSERT ON ${TABLE} FOR EACH ROW EXECUTE FUNCTION touch()`,
+    ],
+  }[system as 'sqlite' | 'postgresql']
+
+  test.skipIf(why !== '')(`a restore that inserts no rows is not refused${why}`, { timeout: 120_000 }, async () => {
+    const place = await makePlace(system, folder)
+    const commands = commandsOf(await makeBookings(place, form, mkdtempSync(join(folder, 'to-')), 100))
+    const rows = () => place.rows(`SELECT * FROM ${TABLE} ORDER BY id`)
+    const before = await rows()
+    expect((await perform(commands.run)).finished).toMatchObject({ exitCode: 0 })
+    const first = { ...commands.restore, partitions: ['2020-Q1'] } as Operation
+    expect((await startArchiver(first, { at: 'COMMIT state RESTORED', when: 'after' }).ended).signal).toBe('SIGKILL')
+    await place.sql(...TOUCH)
+    expect((await perform(first)).finished).toMatchObject({ exitCode: 0, totals: { retracted: '1' } })
+    for (const one of [first, { ...first, asChanged: true, confirm: TABLE }, { ...first, dryRun: true }] as const) {
+      const { finished, events } = await perform(one)
+      expect(finished, JSON.stringify(one)).toMatchObject({ exitCode: 0 })
+      expect(JSON.stringify(events)).toContain('it was restored before')
+    }
+    // The rows of the other partition are in the source, in their table.
+    const other = { ...commands.restore, partitions: ['2020-Q2'] } as Operation
+    for (const one of [{ ...other, dryRun: true } as Operation, other])
+      expect((await perform(one)).finished).toMatchObject({ exitCode: 0 })
+    if (form === 'native') {
+      const published = { ...commands.run, detach: false, partitions: ['2020-Q1'] } as Operation
+      expect((await perform(published)).finished).toMatchObject({ exitCode: 0, totals: { published: '1' } })
+      expect((await perform(first)).finished).toMatchObject({ exitCode: 0, totals: { restored: '1' } })
+    }
+    expect(await rows()).toEqual(before)
+  })
+})
+
 test('a run that ends a restore of an earlier program says so', async () => {
   const place = await makePlace('sqlite', folder)
   const commands = commandsOf(await makeBookings(place, 'plain', mkdtempSync(join(folder, 'to-')), 100))

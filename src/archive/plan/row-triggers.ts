@@ -19,6 +19,7 @@ export async function reportLosable(
 
 /**
  * Reports the triggers and rules of a table, and whether they run for removed and restored rows.
+ * @param inserts false if the command inserts no row; asked only if a trigger or rule may change or reject a row
  * @throws SluiceError TABLE_REFUSED if a trigger or rule may change or reject a row: restored rows would then differ
  * from the archived ones
  */
@@ -26,6 +27,7 @@ export async function refuseTriggers(
   { table }: TableSpec,
   store: CopyStore,
   { emit, interrupt }: Pick<Run<'log'>, 'emit' | 'interrupt'>,
+  inserts: () => Promise<boolean> = () => Promise.resolve(true),
 ): Promise<void> {
   const found = await store.offers.rowTriggers?.list(table, interrupt.abort)
   if (found === undefined) return
@@ -42,6 +44,7 @@ export async function refuseTriggers(
     return emit({ type: 'log', level: 'note', table: name, message })
   }
   if (changing.length > 0) {
+    if (!(await inserts())) return
     throw new SluiceError(
       'TABLE_REFUSED',
       `rows of ${name} cannot be restored unchanged: ${changing.join(', ')} may change or reject them`,

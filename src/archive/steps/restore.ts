@@ -114,6 +114,12 @@ function hasAllRows({ found }: RestorePreview): boolean {
   return found === null || found.kind !== 'keyed' || found.missing.rows === 0n
 }
 
+/** True if the restore inserts rows into the table of the user, so that its triggers fire. */
+export function insertsRows({ native }: Pick<ArchivedPartition, 'native'>, seen: RestorePreview): boolean {
+  if (seen.refusal !== null) return false
+  return seen.isAmongOthers === true || (native === null && !hasAllRows(seen))
+}
+
 /** Errors that the same restore would have again, until rows, constraints or rights of the table change. */
 const PERMANENT_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'PARTITION_CHANGED',

@@ -3,7 +3,7 @@ import { previewRestore, type RestorePreview, type RestoreOptions } from '../../
 import { computedNames } from '../../steps/computed.ts'
 import { fitNow, type ArchiveContext } from '../../steps/context.ts'
 import { otherTableCommand } from '../../steps/refusals.ts'
-import { restorePartition } from '../../steps/restore.ts'
+import { insertsRows, restorePartition } from '../../steps/restore.ts'
 import { tablesInRange } from '../../steps/restore-into-partitions.ts'
 import { readParts, type ArchivedPartition, type ArchiveRecord } from '../../ledger/record.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
@@ -47,13 +47,14 @@ export async function performRestore(operation: RestoreOperation, run: RestoreRu
     uncompared: new Set(operation.without),
     ...(dryRun ? { reads: true } : {}),
   })
-  if (await insertsRows(open.context, chosen)) await refuseTriggers(table, opened.store, run)
   const options = {
     asChanged: operation.asChanged === true,
     without: new Set(operation.without),
     unsure,
     late: lateRows(open.context, record, ({ period }) => readParts(opened.database, record.table, period)),
   }
+  if (await mayInsert(open.context, chosen))
+    await refuseTriggers(table, opened.store, run, async () => await inserts(open.context, chosen, options))
   if (dryRun) return await reportPlan({ table, record, chosen, options }, { opened, open }, run)
   await requireOrigin(open.context)
   for (const message of expiredNeighbours(chosen, record))
@@ -118,10 +119,23 @@ function uncomparedOf(context: ArchiveContext, chosen: readonly ArchivedPartitio
   return [...had].filter((name) => uncompared?.has(name) === true)
 }
 
-/** True if rows are inserted one by one: into a plain table, or if another partition covers some of their range. */
-async function insertsRows(context: ArchiveContext, chosen: readonly ArchivedPartition[]): Promise<boolean> {
-  for (const partition of chosen)
+/** True if rows may be inserted: into a plain table, or if another partition covers some of their range. */
+async function mayInsert(context: ArchiveContext, chosen: readonly ArchivedPartition[]): Promise<boolean> {
+  for (const partition of chosen) {
+    if (partition.state === 'RESTORED') continue
     if (partition.native === null || (await tablesInRange(context, partition)).length > 0) return true
+  }
+  return false
+}
+
+/** True if rows are inserted: compares the rows of the table with the archived ones. */
+async function inserts(
+  context: ArchiveContext,
+  chosen: readonly ArchivedPartition[],
+  options: RestoreOptions,
+): Promise<boolean> {
+  for (const partition of chosen)
+    if (insertsRows(partition, await previewRestore(context, partition, options))) return true
   return false
 }
 
