@@ -76,10 +76,15 @@ test.skipIf(noPostgres !== '')(
       'correct these values at the source',
       "--as-text 'a b' stores the text that the source prints",
     ])
-    expect(hintOf(await perform(own))).toBe('correct the value at the source')
+    const others = '; sluice archive plan with the same options and --exact names columns with such values'
+    expect(hintOf(await perform(own))).toBe(`correct the value at the source${others}`)
+    const failed = fine(await perform({ ...own, dryRun: true, exact: true })).events
+    expect(failed.flatMap((event) => (event.type === 'log' && event.level === 'warn' ? [event.hint] : []))).toEqual(
+      warned,
+    )
     await place.sql("UPDATE m SET at = '2018-01-01Z' WHERE id = 1")
     expect(hintOf(await perform(own))).toBe(
-      "correct the value at the source, or store the text of the column with --as-text 'a b'",
+      `correct the value at the source, or store the text of the column with --as-text 'a b'${others}`,
     )
     fine(await perform({ ...own, asText: ['a b'] }))
   },

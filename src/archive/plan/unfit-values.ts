@@ -17,11 +17,12 @@ import { countText } from '../../shared/figures.ts'
 import { shellQuote } from '../../shared/shell.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 import { nativeNow, type PlannedArchive } from './plan.ts'
+import type { PlannedPartition } from './planned-status.ts'
 
 const BATCH = { rows: 5000, bytes: 4 * 1024 * 1024 }
 
 /**
- * Reads all due rows, and warns for each column with values that a run would refuse: values that the archive cannot
+ * Reads all rows that a run exports, and warns for each column with values that a run would refuse: values that the archive cannot
  * store, values outside the column's type, and rows that could not be restored. Also reports error values of an enum,
  * which a run archives.
  */
@@ -31,8 +32,9 @@ export async function reportDoubtful(
 ): Promise<void> {
   const name = tableText(table.table)
   const doubts = doubtful(archived.stored)
-  for (const { candidate, label, status } of partitions) {
-    if (candidate === null || status !== 'due') continue
+  for (const planned of partitions) {
+    const { candidate, label } = planned
+    if (candidate === null || !isExported(planned)) continue
     const native = await nativeNow(store, table, { native: candidate.native, away: false }, signal)
     const own = candidate.native === null ? table : native?.table
     if (own === undefined) continue
@@ -60,6 +62,14 @@ export async function reportDoubtful(
     }
   }
 }
+
+/** True if a run exports the partition from the table. A detached one (`away`) has no candidate in the table. */
+function isExported({ status, known }: PlannedPartition): boolean {
+  if (status === 'due') return true
+  return status === 'resume' && known !== null && !known.away && EXPORTED_NEXT.has(known.state)
+}
+
+const EXPORTED_NEXT: ReadonlySet<string> = new Set(['PLANNED', 'EXPORTING', 'FAILED'])
 
 /** @property what why a run would refuse the values; null for error values of an enum, which it archives */
 type FoundValues = { readonly column: StoredColumn; readonly count: number; readonly what: string | null }
