@@ -194,7 +194,7 @@ describe.skipIf(!POSTGRES_OWN)(`partition run ${POSTGRES_MISSING}`, { timeout: 1
       expect(first.finished, JSON.stringify(first.finished.error)).toMatchObject({ exitCode: 0 })
       await ended(streamOf(first), one.copy)
       await source.sql("INSERT INTO t VALUES (2, '2026-09-01'), (3, '2026-10-02')", 'DELETE FROM t WHERE id = 1')
-      await expectRefused(one, await perform(run), new RegExp(`^empty public\\.${into} in the target, .*--restart$`))
+      await expectRefused(one, await perform(run), new RegExp(`^drop public\\.${into} in the target, .*--restart$`))
       await target.sql(`TRUNCATE ${into}`)
       const anew = await perform({ ...run, restart: true })
       expect(anew.finished, JSON.stringify(anew.finished.error)).toMatchObject({ exitCode: 0, totals: { live: '1' } })

@@ -8,7 +8,9 @@ import type { Operation } from '../../src/app/operations/list.ts'
 import { perform, placeOn, type Place, type Ran } from '../support/copy-systems.ts'
 import { startFollowServer } from '../support/follow-stage.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
+import type { LifecyclePhaseEvent } from '../../src/model/partition/lifecycle-events.ts'
 import { of } from '../fault/copy-kit.ts'
+import { retire } from './decommission-database-kit.ts'
 
 /** Binaries of an older version, if the machine has them. */
 const OLDER = '/usr/lib/postgresql/15/bin'
@@ -43,10 +45,20 @@ function plan({ old, fresh }: Pair): Promise<Ran> {
   return perform({ kind: 'partition-plan', from: old.url, to: fresh.url, ...options, lanes: 1, exact: false })
 }
 
-function run({ old, fresh }: Pair): Promise<Ran> {
-  const more = { workers: 2, untilCaughtUp: true, untilEqual: false, quiesce: false, restart: false } as const
+function run({ old, fresh }: Pair, restart = false): Promise<Ran> {
+  const more = { workers: 2, untilCaughtUp: true, untilEqual: false, quiesce: false, restart } as const
   const operation: Extract<Operation, { kind: 'partition-run' }> = { kind: 'partition-run', from: old.url, to: fresh.url, ...options, ...more } // prettier-ignore
   return perform(operation)
+}
+
+async function status({ old, fresh }: Pair): Promise<readonly LifecyclePhaseEvent[]> {
+  const words = { table: '', into: '', stream: '' }
+  const wanted = { ahead: 1, olderThan: '8q', archive: '/archive', oldTableGraceMs: 0 }
+  const ends = { from: 0, ...(old === fresh ? {} : { to: 1 }) }
+  const entry = { table: 'b', by: 'at', calendar: {}, ...ends, ...wanted, words }
+  const databases = [old.url, fresh.url]
+  const { events } = await perform({ kind: 'lifecycle-status', tables: ['b'], entries: [entry], databases })
+  return of(events, 'lifecycle.phase')
 }
 
 function refusals({ events }: Ran): readonly string[] {
@@ -202,16 +214,7 @@ describe.skipIf(!POSTGRES_OWN)(`a plan from one database to another ${POSTGRES_M
       const isElsewhere = where === 'in another database'
       const both = isElsewhere ? made : { ...made, fresh: made.old }
       expect((await run(both)).finished).toMatchObject({ exitCode: 0 })
-      const words = { table: '', into: '', stream: '' }
-      const wanted = { ahead: 1, olderThan: '8q', archive: '/archive', oldTableGraceMs: 0 }
-      const entry = { table: 'b', from: 0, by: 'at', calendar: {}, ...wanted, words, ...(isElsewhere ? { to: 1 } : {}) }
-      const status = await perform({
-        kind: 'lifecycle-status',
-        tables: ['b'],
-        entries: [entry],
-        databases: [both.old.url, both.fresh.url],
-      })
-      const [, , coming, archiving] = of(status.events, 'lifecycle.phase')
+      const [, , coming, archiving] = await status(both)
       const name = isElsewhere ? String.raw`public\.b of postgresql:\S+` : String.raw`public\.b_partitioned`
       expect(coming?.state).toBe('not begun')
       expect(coming?.detail).toMatch(
@@ -219,6 +222,83 @@ describe.skipIf(!POSTGRES_OWN)(`a plan from one database to another ${POSTGRES_M
       )
       expect(Number(coming?.partitions)).toBeGreaterThan(2)
       expect(archiving?.detail).toMatch(new RegExp(`^nothing is archived; partitions of ${name} are archived once`))
+    },
+  )
+
+  test.each(['in another database', 'beside the old one'])(
+    'a move to a table %s that was given up after a cutover back begins again',
+    { timeout: 240_000 },
+    async (where) => {
+      const made = await pair(server, 'n int')
+      const isElsewhere = where === 'in another database'
+      const both = isElsewhere ? made : { ...made, fresh: made.old }
+      const { old, fresh } = both
+      const copy = isElsewhere ? 'b' : 'b_partitioned'
+      const [from, to] = [old.url, fresh.url]
+      const newest = async (place: Place): Promise<string> =>
+        (await place.rows('SELECT max(stream_id::bigint) FROM migration_streams'))[0]?.[0] ?? ''
+      const cutover = (stream: string, revert: boolean): Promise<Ran> =>
+        perform(
+          { kind: 'cutover', stream, from, to, triesForMs: 60_000, unsigned: true, revert, keepSessions: false, stay: false, dryRun: false, confirm: 'b' }, // prettier-ignore
+          { commandLine: 'sluice cutover' },
+        )
+      const follow = (stream: string, end: boolean, ends = { from, to }): Promise<Ran> =>
+        perform({ kind: 'follow', stream, ...ends, end, untilCaughtUp: true, untilEqual: false })
+
+      expect((await run(both)).finished).toMatchObject({ exitCode: 0 })
+      const first = await newest(fresh)
+      expect((await cutover(first, false)).finished.error).toBeUndefined()
+      expect((await cutover(first, true)).finished.error).toBeUndefined()
+      const last = await newest(fresh)
+      expect((await follow(last, true)).finished.error).toBeUndefined()
+
+      const repeated = await cutover(last, true)
+      expect(repeated.finished).toMatchObject({ exitCode: 0, totals: { switched: '0' } })
+      expect(repeated.finished.resumeCommand).toBeUndefined()
+      expect(of(repeated.events, 'log').map(({ message }) => message)).toContain(
+        `stream ${last} was ended: it no longer applies changes to the old table`,
+      )
+      expect((await follow(last, false)).finished.error).toMatchObject({
+        code: 'STREAM_HALTED',
+        hint: expect.stringMatching(/^a cutover began the stream, .* run partition run, or copy --follow, with --restart$/) as string, // prettier-ignore
+      })
+
+      const [left, before] = await status(both)
+      expect(left).toMatchObject({ state: 'not begun', next: expect.stringMatching(/^sluice partition run .* --restart$/) as string }) // prettier-ignore
+      expect(left?.detail).toContain(
+        `its earlier copy public.${copy} is still in the target: if users do not write to it, drop it`,
+      )
+      expect(left?.also).toBeUndefined()
+      expect(before).toMatchObject({ state: 'not begun', detail: expect.stringContaining('no partitioned table yet') as string }) // prettier-ignore
+      expect((await run(both)).finished.error).toMatchObject({
+        code: 'PLAN_CHANGED',
+        hint: `drop public.${copy} in the target, which the run makes again; then begin again with --restart`,
+      })
+      await expect(fresh.sql(`TRUNCATE ${copy}`)).rejects.toMatchObject({
+        hint: expect.stringMatching(/ If the move was given up and the stream was ended, this table can be dropped\.$/) as string, // prettier-ignore
+      })
+      await fresh.sql(`DROP TABLE ${copy}`)
+      expect((await status(both))[0]?.detail).not.toContain('still in the target')
+      expect((await run(both, true)).finished).toMatchObject({ exitCode: 0 })
+      const second = await newest(fresh)
+      const [filled, waiting] = await status(both)
+      expect(filled).toMatchObject({ stream: second, state: 'due' })
+      expect(waiting).toMatchObject({ state: 'not begun', detail: 'the partitioned table is not signed off yet' })
+
+      expect((await cutover(second, false)).finished.error).toBeUndefined()
+      const back = await newest(old)
+      const [done, switched] = await status(both)
+      expect(done).toMatchObject({ stream: second, state: 'done' })
+      expect(switched).toMatchObject({ turn: 1, state: 'due', detail: expect.stringMatching(/^switched /) as string })
+      const ends = isElsewhere ? { from: to, to: from } : { from, to }
+      expect((await follow(back, true, ends)).finished.error).toBeUndefined()
+      if (!isElsewhere) return
+      const retired = await perform({ ...retire({ old, to: fresh }), dryRun: true })
+      expect(of(retired.events, 'decommission.finding').filter(({ verdict }) => verdict === 'refused')).toEqual([])
+      const opposite = await perform({ ...retire({ old: fresh, to: old }), dryRun: true })
+      expect(of(opposite.events, 'decommission.finding').filter(({ verdict }) => verdict === 'refused')).toMatchObject([
+        { about: 'switch', detail: expect.stringMatching(/^cutover 1 moved its users/) as string },
+      ])
     },
   )
 })

@@ -68,6 +68,7 @@ export type RunOptions = {
   /** Folder of the run history. */
   readonly book?: string
   readonly onEvent?: (event: Event) => void
+  readonly commandLine?: string
 }
 
 const DEFAULTS = {
@@ -91,7 +92,7 @@ export async function perform(operation: Operation, options: RunOptions = {}): P
     tool: 'test',
     actor: 'tester',
     host: 'here',
-    commandLine: 'sluice copy',
+    commandLine: options.commandLine ?? 'sluice copy',
     onEvent: (event) => {
       events.push(event)
       options.onEvent?.(event)

@@ -5,8 +5,9 @@ import { asSluiceError, nullOn, SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import { oneSourceTable } from '../../archive/work/each-table.ts'
-import type { RunOwner } from '../../engine/copy/ledger/owner.ts'
-import { hasSwitched, readCutovers, type CutoverRow } from '../../engine/follow/cutover/cutover-row.ts'
+import { tableOfKey, type RunOwner } from '../../engine/copy/ledger/owner.ts'
+import { hasSwitched, isOver, readCutovers, type CutoverRow } from '../../engine/follow/cutover/cutover-row.ts'
+import { familyOf } from '../../engine/follow/cutover/family.ts'
 import { DatabaseSteps, type DatabaseStep } from '../decommission/database/steps.ts'
 import { DecommissionLedger } from '../decommission/decommission-ledger.ts'
 import { partitionCoverage, type PartitionCoverage } from '../partition-coverage.ts'
@@ -43,7 +44,17 @@ export async function inspectLifecycle(
     moved === null || old === null ? null : await oneSourceTable(old, entry.table, signal).catch(nullIfMissing)
   const there = moved === null ? await oneSourceTable(old ?? target, entry.table, signal) : found
   const name = there === null ? (moved?.oldTable ?? entry.table) : tableText(there.table)
-  const switches = await switchesOf(name, old ?? target, target)
+  const streamOf = (id: string | undefined): Promise<TableStreamState | null> =>
+    tableStreamState(target.database, { source: name, id, owner })
+  const made = await switchesOf(name, old ?? target, target)
+  // If the last cutover went back and its stream was ended, the move is given up: its cutovers are history.
+  const back = made.at(-1)
+  const isGivenUp =
+    back !== undefined &&
+    back.turn % 2 === 0 &&
+    isOver(back.status) &&
+    (await streamOf(back.reverse))?.row.status === 'ended'
+  const switches = isGivenUp ? [] : made
   const last = lastCutover({ switches })
   // Read the database in which the table has its public name now.
   const { store, database, ledgers } = isSwitched({ switches }) || old === null ? target : old
@@ -52,8 +63,6 @@ export async function inspectLifecycle(
     there !== null && store === old?.store && between === null
       ? there
       : await oneSourceTable({ store }, between?.publicTable ?? entry.table, signal)
-  const streamOf = (id: string | undefined): Promise<TableStreamState | null> =>
-    tableStreamState(target.database, { source: name, id, owner })
   const isForward = last !== null && last.turn % 2 === 1
   // The ledger of a stream is in the database that it writes to.
   const wayBackOf = async ({ isBetween, reverse, publicTable }: CutoverRow): Promise<TableStreamState | null> => {
@@ -73,6 +82,7 @@ export async function inspectLifecycle(
     copy: isSwitched({ switches })
       ? null
       : await copyOf(stream, { entry, target, isBetween: store !== target.store }, signal),
+    earlier: isSwitched({ switches }) ? null : await earlierOf(stream, old ?? target, target, signal),
     archive,
     stream,
     wayBack: isForward && hasSwitched(last.status) ? await wayBackOf(last) : null,
@@ -105,16 +115,34 @@ async function copyOf(
 ): Promise<PartitionedCopy | null> {
   if (stream === null || stream.row.status === 'ended') return null
   const { store } = target
-  const { schema, name: own } = stream.key
-  const table = await oneSourceTable(
-    { store },
-    tableText(schema === '' ? { name: own } : { schema, name: own }),
-    signal,
-  ).catch(nullIfMissing)
+  const table = await filledTable(stream, store, signal)
   if (table === null) return null
   const { standing } = await partitionsOf(store, table, { entry, archive: null }, signal)
   const name = tableText(table.table)
   return standing === null ? null : { name: isBetween ? `${name} of ${store.label}` : name, standing }
+}
+
+/** The table that a stream fills, or filled; null if it no longer exists. */
+async function filledTable(
+  { key }: TableStreamState,
+  store: CopyStore,
+  signal: AbortSignal,
+): Promise<TableSpec | null> {
+  return await oneSourceTable({ store }, tableText(tableOfKey(key)), signal).catch(nullIfMissing)
+}
+
+/** What an ended stream has left: a new stream needs --restart, and that its table is gone or empty. */
+async function earlierOf(
+  stream: TableStreamState | null,
+  source: OpenStore,
+  { store }: OpenStore,
+  signal: AbortSignal,
+): Promise<InspectedTable['earlier']> {
+  if (stream === null || stream.row.status !== 'ended' || stream.chunks === 0n) return null
+  // A stream from another database: its table may be the one that users write to.
+  if (stream.row.sourceIdentity !== source.store.identity) return null
+  const table = await filledTable(stream, store, signal)
+  return { table: table === null ? null : tableText(table.table) }
 }
 
 /**
@@ -148,8 +176,20 @@ async function lastStep(database: LedgerDatabase, identity: string, run: Run<'lo
   return last === undefined || last.step === 'active' ? null : last
 }
 
-/** Cutovers of a table. One between two databases is in the ledger of the database to which writers moved. */
+/**
+ * Cutovers of the newest move of a table, oldest first. One between two databases is in the ledger of the database to
+ * which writers moved.
+ */
 async function switchesOf(name: string, source: OpenStore, target: OpenStore): Promise<readonly CutoverRow[]> {
+  const rows = await allSwitchesOf(name, source, target)
+  // Ids of streams are times: the newest move has the greatest one.
+  const [newest] = rows.map(({ stream }) => BigInt(stream)).toSorted((a, b) => Number(b - a))
+  if (newest === undefined) return []
+  const { turns, preparing } = familyOf(rows, String(newest))
+  return [...turns, ...preparing]
+}
+
+async function allSwitchesOf(name: string, source: OpenStore, target: OpenStore): Promise<readonly CutoverRow[]> {
   const forward = (await readCutovers(target.database)).filter(
     ({ isBetween, publicTable, oldTable }) => (isBetween ? oldTable : publicTable) === name,
   )
@@ -157,7 +197,7 @@ async function switchesOf(name: string, source: OpenStore, target: OpenStore): P
   const back = (await readCutovers(source.database)).filter(
     ({ isBetween, publicTable }) => isBetween && publicTable === name,
   )
-  return [...forward, ...back].toSorted((a, b) => a.turn - b.turn)
+  return [...forward, ...back]
 }
 
 async function partitionsOf(

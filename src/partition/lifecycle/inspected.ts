@@ -28,6 +28,8 @@ export type InspectedTable = {
   readonly odd: SluiceError | null
   /** The partitioned table that the stream fills before the cutover; null if there is none. */
   readonly copy: PartitionedCopy | null
+  /** The copy by a stream that has ended, with the name of its table, or null if that is gone; null if there is none. */
+  readonly earlier: { readonly table: string | null } | null
   readonly archive: ArchiveRecord | null
   /** The stream that fills, or filled, the partitioned table. */
   readonly stream: TableStreamState | null
@@ -37,7 +39,7 @@ export type InspectedTable = {
   readonly retired: readonly DecommissionRow[]
   /** The database that writers left in a cutover; null after a cutover within one database, and before any cutover. */
   readonly left: OldDatabase | null
-  /** Cutovers, oldest first. */
+  /** Cutovers of the newest move, oldest first; empty if that was given up. */
   readonly switches: readonly CutoverRow[]
   readonly now: Date
   readonly run: Run<'log'>

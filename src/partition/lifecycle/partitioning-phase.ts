@@ -25,6 +25,18 @@ export async function partitioningPhase(inspected: InspectedTable): Promise<Phas
     return { state: 'not asked for', detail: `sluice cannot create partitioned tables of ${store.system}` }
   }
   const ended = stream === null || stream.endedMs === null ? '' : `; a stream ended ${isoTime(stream.endedMs)}`
+  if (inspected.earlier !== null) {
+    const { table } = inspected.earlier
+    const left =
+      table === null
+        ? ''
+        : `; its earlier copy ${table} is still in the target: if users do not write to it, drop it before the command`
+    return {
+      state: 'not begun',
+      detail: `the table has no partitions yet${ended}${left}`,
+      next: `${tableCommand('partition run', entry)} --restart`,
+    }
+  }
   return {
     state: 'not begun',
     detail: `the table has no partitions yet${ended}`,

@@ -15,7 +15,7 @@ export function switchPhase(inspected: InspectedTable, before: Phase): Phase {
   if (stream === null || stream.row.status === 'ended') {
     return standing === null
       ? { state: 'not begun', detail: 'there is no partitioned table yet that could take the name' }
-      : { state: 'not asked for', detail: 'the table is partitioned, and sluice has made no cutover of it' }
+      : { state: 'not asked for', detail: 'the table is partitioned, and no cutover of sluice is in force' }
   }
   if (before.state === 'blocked') return { state: 'not begun', detail: 'the partitioned table is not signed off yet' }
   if (before.state !== 'done') {

@@ -33,7 +33,9 @@ export async function refuseStreamGap({ operation, planned, database, owner }: P
 function hintOf({ periods }: Parts['operation'], read: readonly PlannedTable[]): string {
   const there = read.flatMap(({ plan }) => (plan === null || plan.create ? [] : [tableText(plan.target.table)]))
   if (there.length === 0) return 'begin again with --restart'
-  if (periods !== undefined) return `empty ${there.join(', ')} in the target, then begin again with --restart`
+  // A cutover may have left a trigger that refuses TRUNCATE.
+  if (periods !== undefined)
+    return `drop ${there.join(', ')} in the target, which the run makes again; then begin again with --restart`
   return 'begin again with --restart --on-existing replace-range, which also removes rows that the source does not have'
 }
 

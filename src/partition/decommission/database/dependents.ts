@@ -2,14 +2,16 @@
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { DecommissionFinding } from '../../../model/partition/decommission-port.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
+import { tableOfKey, type TableKey } from '../../../engine/copy/ledger/owner.ts'
 import { schemaText } from '../../../engine/copy/ledger/other-ledgers.ts'
 import type { LocatedLedger } from '../../../engine/run/ledger-places.ts'
 import type { Ledgers } from '../../../archive/work/find-ledger.ts'
-import { hasSwitched, isUnderWay, readCutovers } from '../../../engine/follow/cutover/cutover-row.ts'
+import { hasSwitched, isUnderWay, readCutovers, type CutoverRow } from '../../../engine/follow/cutover/cutover-row.ts'
 import { hasStreams } from '../../../engine/copy/ledger/stream-lookup.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import { redactUrl } from '../../../shared/redact.ts'
 import { shellQuote } from '../../../shared/shell.ts'
+import { switchesOut } from './moved.ts'
 
 /** Findings from a ledger of the database that the tables moved to. @param identity of the database to remove */
 export async function findDependentsInTarget(
@@ -116,8 +118,13 @@ async function cutoversInto(
         (await target.all(`SELECT stream_id FROM migration_streams WHERE status <> 'ended'`)).map(([id]) => String(id)),
       )
     : new Set<string>()
+  // After a move that was given up, the cutovers of the next move have no stream in common with those before.
+  const later = await switchesOut(target, store.identity)
+  const wentAway = ({ publicTable, reverse }: CutoverRow): boolean =>
+    away.has(reverse) ||
+    later.some((out) => isOfTable(out.closes, publicTable) && BigInt(out.reverse) > BigInt(reverse))
   return (await readCutovers(inside))
-    .filter(({ isBetween, status, reverse }) => isBetween && hasSwitched(status) && !away.has(reverse))
+    .filter((row) => row.isBetween && hasSwitched(row.status) && !wentAway(row))
     .map(({ turn, publicTable, reverse }) => {
       const detail = `cutover ${turn} moved its users into this database, and no later one moved them away`
       return refused(
@@ -129,6 +136,10 @@ async function cutoversInto(
           : `no stream reads from this database any more: retire the other one, with --from and --to exchanged, or move the table again: sluice copy --follow --from ${shellQuote(store.label)} --to ${shellQuote(to.label)} --tables ${shellQuote(publicTable)}, then a cutover`,
       )
     })
+}
+
+function isOfTable(key: TableKey, name: string): boolean {
+  return tableText(tableOfKey(key)) === name
 }
 
 /** End of a hint: the URL parameter that names a ledger outside of the login's own schema; empty for its own schema. */

@@ -8,8 +8,10 @@ import { tableKeyOf, type TableKey } from '../../../engine/copy/ledger/owner.ts'
 import { documentOf } from '../../../engine/follow/cutover/between/document.ts'
 import { BETWEEN_FORMAT } from '../../../engine/follow/cutover/cutover-row.ts'
 
-type LastSwitch = {
+export type LastSwitch = {
   readonly turn: number
+  /** The stream that the cutover began. Ids of streams are times: a later one is greater. */
+  readonly reverse: string
   /** `closes`: the table in the database to remove, closed to writers. `opens`: the table that users write to now. */
   readonly closes: TableKey
   readonly opens: TableKey
@@ -49,19 +51,20 @@ export type MovedTable = {
  * @param database ledger of the database to which users moved
  * @param identity of the database to remove
  */
-async function switchesOut(database: LedgerDatabase, identity: string): Promise<readonly LastSwitch[]> {
+export async function switchesOut(database: LedgerDatabase, identity: string): Promise<readonly LastSwitch[]> {
   const { types } = ledgerDialect(database.dialect)
   if (!(await hasTable(database, 'migration_switches'))) return []
   const rows = await database.all(
-    `SELECT turn, CAST(proved_rows AS ${types.castText}), switched_ms, document FROM migration_switches
+    `SELECT turn, reverse_stream_id, CAST(proved_rows AS ${types.castText}), switched_ms, document FROM migration_switches
      WHERE status IN ('switched', 'announced', 'done') AND document LIKE '${BETWEEN_FORMAT}%' ORDER BY switched_ms`,
   )
   const last = new Map<string, LastSwitch>()
-  for (const [turn, proved, ms, text] of rows) {
+  for (const [turn, reverse, proved, ms, text] of rows) {
     const { closes, opens } = documentOf(String(text))
     if (closes.identity !== identity) continue
     const [from, to] = [tableKeyOf(closes.table), tableKeyOf(opens.table)]
-    const one = { turn: Number(turn), closes: from, opens: to, rows: String(proved ?? 0), ms: Number(ms) }
+    const ends = { closes: from, opens: to, rows: String(proved ?? 0), ms: Number(ms) }
+    const one = { turn: Number(turn), reverse: String(reverse), ...ends }
     last.set(JSON.stringify([from.schema, from.name]), one)
   }
   return [...last.values()]

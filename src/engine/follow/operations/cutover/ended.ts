@@ -115,6 +115,14 @@ export async function runReverseStream(
   return { ...ending, ...before, totals: { ...before.totals, ...givenFields({ transactions, changes }) } }
 }
 
+/** The next command after a cutover: it follows the reverse stream. None, and a note, if that stream was ended. */
+export function nextFollow({ id, status }: StreamRow, command: string, run: CutoverRun): Pick<Ending, 'next'> {
+  if (status !== 'ended') return { next: command }
+  const message = `stream ${id} was ended: it no longer applies changes to the old table`
+  run.emit({ type: 'log', level: 'note', message })
+  return {}
+}
+
 /** Error: there is no cutover to revert. */
 export function nothingToRevert(stream: string): SluiceError {
   return new SluiceError('BAD_FLAG', `stream ${stream} has had no cutover: there is nothing to revert`, {

@@ -32,6 +32,7 @@ import {
   dryRunResult,
   isConfirmed,
   lateEnding,
+  nextFollow,
   notActive,
   nothingToRevert,
   reportingChecks,
@@ -98,7 +99,7 @@ async function alreadyDone(
   await warnOpenSource(between, last, run)
   const before = { totals: { switched: '0' }, proof: `cutover on ${when}` }
   if (operation.dryRun || (last.status === 'done' && !operation.stay))
-    return { ...before, next: followCommand(between, last.reverse) }
+    return { ...before, ...nextFollow(between.stream, followCommand(between, last.reverse), run) }
   return await finishCutover(operation, between, last, before, run)
 }
 
@@ -244,14 +245,16 @@ function documentWriter({ operation, between, ready, gates, run }: CutoverContex
     })
 }
 
-function refusalTextsOf({ able, ready: { from, to } }: CutoverContext): BetweenParts['refusalTexts'] {
+function refusalTextsOf({ operation, able, ready: { from, to } }: CutoverContext): BetweenParts['refusalTexts'] {
   const { database, host, port } = able.opening.address
   const name = tableText(from)
   const there = `${tableText(to)} of database ${database}`
+  // A cutover back closes the copy.
+  const dropped = ' If the move was given up and the stream was ended, this table can be dropped.'
   return {
     source: {
       says: `${name} is closed: its rows follow those of ${there}, and only the stream may write into it`,
-      hint: `Write to ${there}, at ${host}:${port}. If a cutover was killed, run it again: it completes the cutover or gives it up.`,
+      hint: `Write to ${there}, at ${host}:${port}. If a cutover was killed, run it again: it completes the cutover or gives it up.${operation.revert ? dropped : ''}`,
     },
     target: {
       says: `${tableText(to)} is about to take the writes of ${name}: its rows follow those of the source, and only the stream may write into it`,
@@ -290,7 +293,8 @@ async function finishCutover(
   if (row.status !== 'done') await cleanUpCutover(between, row, run, failed === null)
   if (failed !== null) return { ...before, error: failed }
   const stream = await streamNamed(between.opens.database, row.reverse)
-  if (stream?.status !== 'active') return { ...before, next }
+  if (stream === null) return { ...before, next }
+  if (stream.status !== 'active') return { ...before, ...nextFollow(stream, next, run) }
   const ends = { from: opened.url, to: between.opens.url }
   const copy = copyOfStream(stream, ends, operation.stay ? {} : { until: 'caught-up' })
   return await runReverseStream({ ...before, next }, copy, stream, run)

@@ -32,6 +32,7 @@ import {
   runReverseStream,
   dryRunResult,
   lateEnding,
+  nextFollow,
   notActive,
   nothingToRevert,
   reportingChecks,
@@ -92,7 +93,11 @@ async function endingIfDone(
   const detail = `the former ${last.takenTable} has had the name ${last.publicTable} since ${when}; the old table is ${last.oldTable}`
   run.emit({ type: 'cutover.step', step: 'done before', detail })
   if (!isNew || operation.dryRun)
-    return { totals: { switched: '0' }, proof: `cutover on ${when}`, next: followCommand(operation, family.newest) }
+    return {
+      totals: { switched: '0' },
+      proof: `cutover on ${when}`,
+      ...nextFollow(standing.stream, followCommand(operation, family.newest), run),
+    }
   return await catchUpReverseStream(
     operation,
     standing,
@@ -266,7 +271,7 @@ async function catchUpReverseStream(
   const { to: url, stay } = operation
   const stream = await namedStream(database, id, store.label)
   const next = followCommand(operation, id)
-  if (stream.status !== 'active') return { ...before, next }
+  if (stream.status !== 'active') return { ...before, ...nextFollow(stream, next, run) }
   const copy = copyOfStream(stream, { from: url, to: url }, stay ? {} : { until: 'caught-up' })
   return await runReverseStream({ ...before, next }, copy, stream, run)
 }

@@ -108,8 +108,10 @@ async function streamOf(
   await refuseOtherLedger(to, database, `stream ${id} is`, knowsStream(id), run.interrupt.abort)
   const stream = await namedStream(database, id, to.label)
   await finishEarlierCutover({ store: to, database }, stream.id, run)
-  const restartHint =
-    'run the command that began the stream with --restart: it copies the tables again and follows them'
+  // Users write to the source of an ended reverse stream, so a new copy starts there.
+  const restartHint = stream.isReverse
+    ? `a cutover began the stream, and no command begins it again: to move its tables again from ${stream.source}, run partition run, or copy --follow, with --restart`
+    : 'run the command that began the stream with --restart: it copies the tables again and follows them'
   const refusal =
     stream.status === 'ended'
       ? await streamEnded(database, stream.id, (newest) => `sluice follow ${newest}`, restartHint)

@@ -78,6 +78,9 @@ export function guardName(table: Pick<CutoverTable, 'oid' | 'schema'>): string {
   return tableSql({ schema: table.schema, name: guardFunction(table) })
 }
 
+/** The guard stays when the stream ends, and refuses TRUNCATE, too. */
+const IF_GIVEN_UP = 'If the move was given up and the stream was ended, this table can be dropped.'
+
 /** @param of table after which the function is named */
 function guardedSql(
   of: CutoverTable,
@@ -97,7 +100,7 @@ BEGIN
     END IF;
     RETURN NULL;
   END IF;
-  RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = ${literal(says)}, HINT = ${literal(hint)};
+  RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = ${literal(says)}, HINT = ${literal(`${hint} ${IF_GIVEN_UP}`)};
 END`
   return [
     `CREATE SEQUENCE IF NOT EXISTS ${guard}`,
