@@ -4,6 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { asSluiceError } from '../../src/shared/errors.ts'
+import { CopySession } from '../../src/stores/postgresql/server/session.ts'
+import { postgresSettings } from '../../src/stores/postgresql/server/settings.ts'
 import { ALL } from '../support/backend.ts'
 import { copyOf, makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
 import { startProxy, type Proxy } from '../support/servers/proxy.ts'
@@ -191,4 +194,26 @@ test('a table without a key is copied from the start if its snapshot is lost', {
   expect(again.finished).toMatchObject({ exitCode: 0, totals: { written: '1500' } })
   expect(of(again.events, 'table.finished')).toMatchObject([{ copied: { readPoints: '1' } }])
   await expectDone({ copy, source, target, table: 'k', select: 'SELECT a, b FROM k ORDER BY a' })
+})
+
+test('a session of PostgreSQL that is lost at any moment of its opening is called lost', async ({ skip }) => {
+  const why = await missing('postgresql')
+  skip(why !== '', `needs postgresql: ${why}`)
+  const place = await makePlace('postgresql', folder)
+  await using proxy = await startProxy(Number(new URL(place.url).port))
+  const settings = postgresSettings(place.url.replace(/:\d+\//, `:${proxy.port}/`))
+  const codes: string[] = []
+  for (let cutAt = 1; codes.at(-1) !== 'open'; cutAt++) {
+    let sent = 0
+    proxy.onClientData((_, connection) => {
+      if (++sent !== cutAt) return
+      connection.cut()
+      return 'drop'
+    })
+    const opened = await CopySession.open(settings, 'write').catch((error: unknown) => asSluiceError(error).code)
+    codes.push(typeof opened === 'string' ? opened : 'open')
+    if (typeof opened !== 'string') await opened.close()
+  }
+  expect(codes.length).toBeGreaterThan(4)
+  expect(codes).not.toContain('INTERNAL')
 })

@@ -22,9 +22,9 @@ import type { PlannedPartition } from './planned-status.ts'
 const BATCH = { rows: 5000, bytes: 4 * 1024 * 1024 }
 
 /**
- * Reads all rows that a run exports, and warns for each column with values that a run would refuse: values that the archive cannot
- * store, values outside the column's type, and rows that could not be restored. Also reports error values of an enum,
- * which a run archives.
+ * Reads all rows that a run exports, and warns for each column with values that a run would refuse: values that the
+ * archive cannot store, values outside of the type of the column, and rows that could not be restored. Also reports
+ * error values of an enum, which a run archives.
  */
 export async function reportDoubtful(
   { table, archived, partitions, by }: PlannedArchive,

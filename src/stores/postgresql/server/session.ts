@@ -1,7 +1,7 @@
 /** A session of a copy. Results are texts; its settings make every server print the same value as the same text. */
 import type { OpenMode, SqlRow } from '../../../model/run/sql-port.ts'
 import { connect } from './connect.ts'
-import { pooled } from './server-errors.ts'
+import { pooled, postgresError } from './server-errors.ts'
 import { numberPlaceholders } from './placeholders.ts'
 import { WireSession, type PostgresAnswer, type WireQuery } from './wire-session.ts'
 import type { PostgresSettings } from './settings.ts'
@@ -43,19 +43,20 @@ export class CopySession extends WireSession {
   /**
    * Opens a session. By default, a commit of a writing session is on disk when the server has confirmed it. Later steps
    * (a log entry, a DROP, an emptied table) rely on this commit, so a crash must not undo it.
-   * @throws SluiceError as `connect`; CONNECT_FAILED if a pooler shares the session between transactions, before the
-   * settings are applied
+   * @throws SluiceError as `connect`; CONNECTION_LOST; CONNECT_FAILED if a pooler shares the session between
+   * transactions, before the settings are applied
    */
   static async open(settings: PostgresSettings, mode: OpenMode): Promise<CopySession> {
     const isDurable = settings.isDurable ?? mode === 'write'
-    const session = new CopySession(settings, await connect({ ...settings, isDurable }, mode))
+    let session: CopySession | null = null
     try {
+      session = new CopySession(settings, await connect({ ...settings, isDurable }, mode))
       if (session.isPooled) throw pooled(settings, NEEDS_SESSION)
       await session.command(copySettings(settings))
       return session
     } catch (error) {
-      session.destroy()
-      throw error
+      session?.destroy()
+      throw postgresError(error, settings)
     }
   }
 
