@@ -76,7 +76,7 @@ test.skipIf(noPostgres !== '')(
       'correct these values at the source',
       "--as-text 'a b' stores the text that the source prints",
     ])
-    const others = '; sluice archive plan with the same options and --exact names columns with such values'
+    const others = '; archive plan with the same options and --exact names columns with such values'
     expect(hintOf(await perform(own))).toBe(`correct the value at the source${others}`)
     const failed = fine(await perform({ ...own, dryRun: true, exact: true })).events
     expect(failed.flatMap((event) => (event.type === 'log' && event.level === 'warn' ? [event.hint] : []))).toEqual(

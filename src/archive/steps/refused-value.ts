@@ -25,7 +25,7 @@ export function refusedValueOf(thrown: SluiceError, columns: readonly StoredColu
     where,
     kind,
     reason,
-    hint: `correct the value at the source${asText}; sluice archive plan with the same options and --exact names columns with such values`,
+    hint: `correct the value at the source${asText}; archive plan with the same options and --exact names columns with such values`,
     cause: thrown,
   })
 }

@@ -11,8 +11,9 @@ export function usageErrorOf(message: string, entry: CommandDeclaration | null):
   const flat = message.replaceAll(/\s+/g, ' ').trim()
   const noValue = /^Not enough arguments following: (.+)$/.exec(flat)
   if (noValue !== null) {
-    return new SluiceError('BAD_FLAG', `--${noValue[1] ?? ''} needs a value`, {
-      hint: 'if it comes from a variable, check that the variable is set',
+    const flag = `--${noValue[1] ?? ''}`
+    return new SluiceError('BAD_FLAG', `${flag} needs a value`, {
+      hint: `if it comes from a variable, check that the variable is set; if it begins with -, write ${flag}=VALUE`,
     })
   }
   if (flat.startsWith('Not enough non-option arguments')) {

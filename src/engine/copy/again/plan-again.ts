@@ -22,7 +22,7 @@ export async function againPlan(
     const { chunks, rows } =
       ledger === null ? { chunks: 0n, rows: 0n } : await copiedBefore(ledger, targetName.schema ?? '', targetName.name)
     if (plan === null || chunks === 0n) {
-      notes.push(plan === null ? [] : ['no chunk was copied before: --again has nothing to compare'])
+      notes.push(plan === null ? [] : ['no chunk was copied before: there is nothing to compare'])
       continue
     }
     const what = `${chunks === 1n ? 'one chunk' : `${chunks} chunks`} of earlier runs (${rows} rows)`
