@@ -380,7 +380,7 @@ export const LONGEST = [
 export const DAY = Number(process.env['SLUICE_TEST_DAY'] ?? Math.floor(Date.now() / 86_400_000))
 
 /** Days to which the longest suites are dealt. */
-export const LONGEST_DAYS = 10
+export const LONGEST_DAYS = 12
 
 /** The day of a suite by its place in `LONGEST`: dealt to and fro, so that each day takes about as long as the others. */
 export function dayOfLongest(place: number): number {
