@@ -1,5 +1,5 @@
 /** Preflight check of tables: whether the server reports every row, and identifies the row of each change. */
-import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
+import { noKeyText, tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import type { Cdc, FollowedTable, FollowRefusal } from '../../../../model/follow/port.ts'
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession, TextRow } from '../../server/session.ts'
@@ -245,10 +245,7 @@ function identityOf(
     const within = keys.filter((key) => key.every((name) => table.key.includes(name)))
     const unique = within.find((key) => key.length === table.key.length) ?? within[0]
     if (unique !== undefined) return table.key.filter((name) => unique.includes(name))
-    const lacking =
-      table.floatKey === undefined
-        ? 'no unique key of columns that are NOT NULL'
-        : `a key with ${table.floatKey}, a floating point number, which is not used`
+    const lacking = table.floatKey === undefined ? 'no unique key of columns that are NOT NULL' : noKeyText(table)
     return obstacle(
       `has REPLICA IDENTITY FULL, and ${lacking}: a repeated row would be written twice`,
       'add a primary key, or a unique index, of columns that are NOT NULL and no floating point numbers; or copy it without a stream',
